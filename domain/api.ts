@@ -1,0 +1,93 @@
+// What the hub can do, whichever door is used: HTTP routes, socket handlers and pages call these
+// use cases and nothing else. Pages reach them as `event.locals.hub`.
+import type { AlertNotice, AlertSubscription } from './alert.ts';
+import type { Board, BoardQuery, ScheduleCard } from './board.ts';
+import type { BookingView, ClinicSnapshot } from './booking.ts';
+import type { ConfirmBooking, PlaceHold, SubscribeAlert } from './commands.ts';
+import type { HoldView } from './hold.ts';
+import type {
+	AlertSubscriptionId,
+	BookingId,
+	DeviceKey,
+	HoldId,
+	ScheduleId,
+	SlotId,
+	SourceId
+} from './ids.ts';
+import type { HoldRefusal, WireSlot } from './protocol.ts';
+import type { Result } from './result.ts';
+import type { HubStatus } from './status.ts';
+
+/** A slot with the provider that offers it. */
+export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCard };
+
+export type HubApi = {
+	readBoard(query: BoardQuery): Promise<Board>;
+	readSchedules(
+		ids: readonly ScheduleId[],
+		query: BoardQuery | null
+	): Promise<readonly ScheduleCard[]>;
+	readSlot(slotId: SlotId, query: BoardQuery | null): Promise<Result<SlotView, 'slot_unknown'>>;
+	/** The nearest open times to a slot: same provider first, then same rooms. At most `limit`. */
+	nearestOpen(
+		slotId: SlotId,
+		query: BoardQuery | null,
+		limit: number
+	): Promise<readonly SlotView[]>;
+
+	placeHold(device: DeviceKey, command: PlaceHold): Promise<Result<HoldView, HoldRefusal>>;
+	readHold(device: DeviceKey, holdId: HoldId): Promise<Result<HoldView, 'hold_unknown'>>;
+	releaseHold(
+		device: DeviceKey,
+		holdId: HoldId
+	): Promise<Result<null, 'hold_unknown' | 'hold_expired'>>;
+	/** Live holds of this device (at most MAX_HOLDS_PER_DEVICE). */
+	listHolds(device: DeviceKey): Promise<readonly HoldView[]>;
+
+	/** Returns at once with `confirming`; the clinic's answer arrives by readBooking or socket. */
+	confirmBooking(
+		device: DeviceKey,
+		command: ConfirmBooking
+	): Promise<Result<BookingView, 'hold_unknown' | 'hold_expired' | 'request_reused'>>;
+	readBooking(
+		device: DeviceKey,
+		bookingId: BookingId
+	): Promise<Result<BookingView, 'booking_unknown'>>;
+	/** Waits up to `withinMs` for the clinic's answer, then tells what is known. */
+	awaitBooking(
+		device: DeviceKey,
+		bookingId: BookingId,
+		withinMs: number
+	): Promise<Result<BookingView, 'booking_unknown'>>;
+	/** `text/calendar` of a booking: neutral words, no patient data. */
+	calendarFile(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
+
+	subscribeAlert(
+		device: DeviceKey,
+		command: SubscribeAlert
+	): Promise<Result<AlertSubscription, 'subscription_limit' | 'schedule_unknown'>>;
+	unsubscribeAlert(
+		device: DeviceKey,
+		id: AlertSubscriptionId
+	): Promise<Result<null, 'subscription_unknown'>>;
+	listAlerts(device: DeviceKey): Promise<readonly AlertSubscription[]>;
+	/** Notices of this device, newest first, of the last day, at most 20. */
+	listNotices(device: DeviceKey): Promise<readonly AlertNotice[]>;
+
+	readClinic(sourceId: SourceId): Promise<Result<ClinicSnapshot, 'not_allowed'>>;
+	acknowledgeBooking(
+		sourceId: SourceId,
+		bookingId: BookingId
+	): Promise<Result<null, 'booking_unknown'>>;
+	readStatus(): Promise<HubStatus>;
+};
+
+/** Who stands behind a request. Filled in by the session middleware, read by pages and routes. */
+export type Visitor = {
+	readonly device: DeviceKey;
+	/** Set by a private link: may see one clinic's console, or the operator's status page. */
+	readonly staff:
+		| { readonly role: 'clinic'; readonly sourceId: SourceId }
+		| { readonly role: 'operator' }
+		| null;
+};

@@ -1,0 +1,111 @@
+// A Booking: from confirmation to the end of the visit. Mapped to FHIR Appointment in connectors.
+import type { BookingId, HoldId, ScheduleId, SlotId } from './ids.ts';
+import type { VisitKind } from './codes.ts';
+import type { Instant } from './time.ts';
+
+/**
+ * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected.
+ * `handed_over` = the publisher only lists: its own portal books. `unconfirmed` = the clinic's
+ * answer was lost: never released blindly, never repeated blindly, settled by asking.
+ */
+export const bookingStates = [
+	'confirming',
+	'booked',
+	'rejected',
+	'unconfirmed',
+	'handed_over',
+	'cancelled'
+] as const;
+export type BookingState = (typeof bookingStates)[number];
+
+const moves: Readonly<Record<BookingState, readonly BookingState[]>> = {
+	confirming: ['booked', 'rejected', 'unconfirmed', 'handed_over'],
+	unconfirmed: ['booked', 'rejected'],
+	booked: ['cancelled'],
+	handed_over: ['booked', 'cancelled'],
+	rejected: [],
+	cancelled: []
+};
+
+export const canMove = (from: BookingState, to: BookingState): boolean => moves[from].includes(to);
+
+/** What the patient types. Encrypted before it touches a disk; never in a log, job or URL. */
+export type PatientDetails = {
+	readonly givenName: string;
+	readonly familyName: string;
+	/** ISO date, `1961-05-23`. */
+	readonly bornOn: string;
+	readonly phone: string;
+	readonly email: string | null;
+	readonly reason: string | null;
+	readonly planId: string | null;
+};
+
+export type BookingView = {
+	readonly id: BookingId;
+	readonly holdId: HoldId;
+	readonly slotId: SlotId;
+	readonly scheduleId: ScheduleId;
+	readonly state: BookingState;
+	readonly startsAt: Instant;
+	readonly endsAt: Instant;
+	readonly kind: VisitKind | null;
+	readonly practitionerName: string;
+	readonly organizationName: string;
+	readonly zone: string;
+	readonly phone: string | null;
+	/** How to join, told by the clinic after booking: a link or a number; null = not told yet. */
+	readonly joinUrl: string | null;
+	/** For `handed_over`: the publisher's own page for this slot, with our referral handle. */
+	readonly linkUrl: string | null;
+	/** For `rejected`: why, in one word of the refusals table. */
+	readonly rejectedBecause: 'slot_taken' | 'clinic_refused' | null;
+	/** iCalendar SEQUENCE. */
+	readonly sequence: number;
+};
+
+/** One line of the provider console. Names come from encrypted rows; each read is audited. */
+export type ClinicBooking = {
+	readonly bookingId: BookingId;
+	readonly state: BookingState;
+	readonly slotId: SlotId;
+	readonly scheduleId: ScheduleId;
+	readonly practitionerName: string;
+	readonly zone: string;
+	readonly startsAt: Instant;
+	readonly endsAt: Instant;
+	readonly kind: VisitKind | null;
+	readonly arrivedAt: Instant;
+	readonly acknowledgedAt: Instant | null;
+	/** Given name and initial only: `Rosa M.`. */
+	readonly patientLabel: string;
+	readonly phone: string;
+	readonly reason: string | null;
+};
+
+export type ClinicDay = {
+	/** Local date of the clinic, `2026-11-21`. */
+	readonly date: string;
+	readonly open: number;
+	readonly held: number;
+	readonly taken: number;
+};
+
+export type ClinicSnapshot = {
+	readonly sourceId: number;
+	readonly name: string;
+	readonly zone: string;
+	readonly epoch: string;
+	readonly seq: number;
+	readonly asOf: Instant;
+	/** Bookings not seen yet first, then by time of the visit. */
+	readonly bookings: readonly ClinicBooking[];
+	readonly heldNow: readonly {
+		readonly slotId: SlotId;
+		readonly scheduleId: ScheduleId;
+		readonly practitionerName: string;
+		readonly startsAt: Instant;
+	}[];
+	/** Fill rate of today and the next six days. */
+	readonly days: readonly ClinicDay[];
+};

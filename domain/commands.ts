@@ -1,0 +1,111 @@
+// Schemas of everything a person or program sends to the hub. Parsed once, at the edge.
+import { z } from 'zod';
+import { findPlanType, findRegion, findSpecialty, visitKinds } from './codes.ts';
+import { AlertSubscriptionId, BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
+import { isPatientRoom } from './room.ts';
+import { isZone } from './zone.ts';
+
+const specialty = z
+	.string()
+	.max(60)
+	.refine((id) => findSpecialty(id) !== undefined, 'unknown_specialty');
+const region = z
+	.string()
+	.max(8)
+	.refine((code) => findRegion(code) !== undefined, 'unknown_region');
+const plan = z
+	.string()
+	.max(40)
+	.refine((id) => findPlanType(id) !== undefined, 'unknown_plan');
+const zone = z.string().max(60).refine(isZone, 'not an IANA time zone');
+const language = z.string().regex(/^[a-z]{2,3}$/);
+const dayPart = z.enum(['any', 'morning', 'afternoon', 'evening']);
+const kinds = z.array(z.enum(visitKinds)).max(3);
+
+/** Query of the board as JSON (socket, API); defaults make the shortest search valid. */
+export const BoardQueryInput = z
+	.strictObject({
+		specialty,
+		region,
+		kinds: kinds.default([]),
+		plan: plan.nullable().default(null),
+		planOnly: z.boolean().default(false),
+		dayPart: dayPart.default('any'),
+		language: language.nullable().default(null),
+		zone: zone.optional(),
+		scheduleId: ScheduleId.nullable().default(null)
+	})
+	.transform((q) => ({ ...q, zone: q.zone ?? findRegion(q.region)?.defaultTimeZone ?? 'UTC' }));
+
+const room = z.string().max(80).refine(isPatientRoom, 'unknown_room');
+const position = z.strictObject({ epoch: z.string().max(40), seq: z.int().min(0) });
+
+export const JoinRoom = z.strictObject({
+	room,
+	have: position.optional(),
+	query: BoardQueryInput.optional()
+});
+export const LeaveRoom = z.strictObject({ room });
+export const ReadSchedules = z.strictObject({
+	ids: z.array(ScheduleId).min(1).max(50),
+	query: BoardQueryInput.optional()
+});
+export const JoinClinic = z.strictObject({ have: position.optional() });
+export const AcknowledgeBooking = z.strictObject({ bookingId: BookingId });
+
+export const PlaceHold = z.strictObject({ slotId: SlotId, requestId: RequestId });
+export type PlaceHold = z.infer<typeof PlaceHold>;
+export const ReleaseHold = z.strictObject({ holdId: HoldId });
+
+const name = z.string().trim().min(1, 'required').max(80);
+const optionalText = (max: number) =>
+	z
+		.string()
+		.trim()
+		.max(max)
+		.transform((text) => (text === '' ? null : text))
+		.nullable()
+		.default(null);
+
+export const PatientDetails = z.strictObject({
+	givenName: name,
+	familyName: name,
+	bornOn: z.iso.date('not_a_date').refine((d) => d > '1900-01-01', 'not_a_date'),
+	phone: z
+		.string()
+		.trim()
+		.regex(/^\+?[0-9 ().-]{7,25}$/, 'not_a_phone_number'),
+	email: z
+		.union([z.literal('').transform(() => null), z.email('not_an_email').max(200)])
+		.nullable()
+		.default(null),
+	reason: optionalText(500),
+	planId: z
+		.union([z.literal('').transform(() => null), plan])
+		.nullable()
+		.default(null)
+});
+
+export const ConfirmBooking = z.strictObject({
+	holdId: HoldId,
+	requestId: RequestId,
+	kind: z.enum(visitKinds).nullable().default(null),
+	patient: PatientDetails
+});
+export type ConfirmBooking = z.infer<typeof ConfirmBooking>;
+
+export const SubscribeAlert = z
+	.strictObject({
+		requestId: RequestId,
+		specialty,
+		region,
+		scheduleId: ScheduleId.nullable().default(null),
+		kinds: kinds.default([]),
+		plan: plan.nullable().default(null),
+		language: language.nullable().default(null),
+		dayPart: dayPart.default('any'),
+		zone: zone.optional()
+	})
+	.transform((q) => ({ ...q, zone: q.zone ?? findRegion(q.region)?.defaultTimeZone ?? 'UTC' }));
+export type SubscribeAlert = z.infer<typeof SubscribeAlert>;
+export const UnsubscribeAlert = z.strictObject({ subscriptionId: AlertSubscriptionId });

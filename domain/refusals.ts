@@ -1,0 +1,48 @@
+// Every refusal of the hub in one table: reason → HTTP status and an English sentence for
+// integrators. The screen has its own words per reason (message catalogue). docs/refusals.md is
+// checked against this table.
+
+export const refusals = {
+	bad_request: { status: 400, text: 'The request was not understood. See "errors" for the field.' },
+	not_allowed: { status: 403, text: 'This link or page may not do that.' },
+	link_expired: { status: 403, text: 'This private link is no longer valid. Ask for a new one.' },
+	unknown_specialty: { status: 404, text: 'There is no such specialty. See /api/v1/codes.' },
+	unknown_region: { status: 404, text: 'There is no such region. Use an ISO 3166-2 code, US-MT.' },
+	unknown_plan: { status: 404, text: 'There is no such plan type. See /api/v1/codes.' },
+	unknown_room: { status: 404, text: 'There is no such room.' },
+	slot_unknown: { status: 404, text: 'There is no such slot.' },
+	schedule_unknown: { status: 404, text: 'There is no such provider.' },
+	hold_unknown: { status: 404, text: 'There is no such hold on this device.' },
+	booking_unknown: { status: 404, text: 'There is no such booking on this device.' },
+	subscription_unknown: { status: 404, text: 'There is no such alert on this device.' },
+	slot_taken: {
+		status: 409,
+		text: 'Someone else is booking this time. The nearest free times are listed.'
+	},
+	slot_gone: { status: 409, text: 'The provider no longer offers this time.' },
+	slot_past: { status: 409, text: 'This time has already begun.' },
+	hold_limit: {
+		status: 409,
+		text: 'You already hold as many times as one person may. Let one go first.'
+	},
+	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
+	too_late: { status: 409, text: 'This booking can no longer be changed.' },
+	subscription_limit: {
+		status: 409,
+		text: 'This device already has as many alerts as one may have.'
+	},
+	request_reused: { status: 422, text: 'This request id was used before for something else.' },
+	clinic_refused: { status: 422, text: 'The clinic did not accept the booking. Call the clinic.' },
+	too_many_rooms: { status: 429, text: 'One connection may follow only so many rooms.' },
+	too_many_requests: { status: 429, text: 'Too many requests. Wait, then try again.' },
+	something_broke: {
+		status: 500,
+		text: 'Something broke on our side. Quote the id when you call.'
+	},
+	busy_try_again: {
+		status: 503,
+		text: 'The hub is busy or restarting. Try again in a few seconds.'
+	}
+} as const satisfies Record<string, { readonly status: number; readonly text: string }>;
+
+export type RefusalReason = keyof typeof refusals;

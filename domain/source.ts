@@ -1,0 +1,57 @@
+// A Source: one configured endpoint of one provider organisation, polled by one connector.
+import { z } from 'zod';
+import { isZone } from './zone.ts';
+import { visitKinds } from './codes.ts';
+
+export const sourceKinds = ['smart-scheduling-links', 'fhir-slots'] as const;
+export type SourceKind = (typeof sourceKinds)[number];
+
+/**
+ * What the operator knows and the source does not say (a 1.0 publisher cannot name visit kinds,
+ * licences or plans). Used only where the source is silent.
+ */
+export const OperatorNotes = z.strictObject({
+	organizationName: z.string().max(200).optional(),
+	zone: z.string().refine(isZone, 'not an IANA time zone').optional(),
+	specialtyIds: z.array(z.string().max(60)).max(60).optional(),
+	regions: z.array(z.string().max(8)).max(60).optional(),
+	kinds: z.array(z.enum(visitKinds)).max(3).optional(),
+	languages: z.array(z.string().max(8)).max(40).optional(),
+	planIds: z.array(z.string().max(40)).max(40).optional(),
+	phone: z.string().max(40).optional(),
+	/** `instant` (default): believe the offset. `wall`: believe the wall clock, repair the offset. */
+	trust: z.enum(['instant', 'wall']).optional()
+});
+export type OperatorNotes = z.infer<typeof OperatorNotes>;
+
+export const SourceSettings = z.strictObject({
+	/** Stable name the operator chose, e.g. `big-sky-dermatology`. */
+	key: z.string().regex(/^[a-z0-9-]{2,60}$/),
+	name: z.string().min(1).max(200),
+	kind: z.enum(sourceKinds),
+	/** Manifest URL (SMART Scheduling Links) or FHIR base URL. */
+	url: z.url().max(2_000),
+	notes: OperatorNotes.default({}),
+	/** Shortest time between two polls, ms. SMART Scheduling Links asks for 60 s. */
+	minIntervalMs: z.int().min(250).max(86_400_000).default(60_000),
+	/** Older than this and the source's slots are shown as stale, ms. */
+	freshForMs: z.int().min(1_000).max(604_800_000).default(300_000),
+	/** How far ahead slots are asked for, ms. */
+	windowMs: z.int().min(3_600_000).max(7_776_000_000).default(1_209_600_000),
+	/** The operator vouches for private addresses here (loopback, clinic VPN). */
+	allowPrivate: z.boolean().default(false),
+	/** `fhir` writes the Appointment, `link` hands over to the publisher's portal, `phone` shows a number. */
+	booking: z.enum(['fhir', 'link', 'phone']).default('link')
+});
+export type SourceSettings = z.infer<typeof SourceSettings>;
+
+export const freshnesses = ['fresh', 'ageing', 'stale', 'silent'] as const;
+/** Age of the last good answer against the source's budget; `silent` = never answered. */
+export type Freshness = (typeof freshnesses)[number];
+
+/** S1: fresh within the budget, ageing up to twice, stale after; unknown is an answer. */
+export const freshnessOf = (ageMs: number | null, freshForMs: number): Freshness => {
+	if (ageMs === null) return 'silent';
+	if (ageMs <= freshForMs) return 'fresh';
+	return ageMs <= 2 * freshForMs ? 'ageing' : 'stale';
+};

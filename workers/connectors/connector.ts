@@ -1,0 +1,66 @@
+// What a connector is: code that speaks one kind of provider API. It maps; timeouts, limits,
+// conditional requests and the address guard are the HTTP client's, once for all connectors.
+import type { Answer } from '#domain/answer.ts';
+import type { SourceSettings } from '#domain/source.ts';
+import type { Instant } from '#domain/time.ts';
+import type { VisitKind } from '#domain/codes.ts';
+
+export type PollRequest = {
+	readonly source: SourceSettings;
+	/** The cursor of the last committed answer, or {} at first. */
+	readonly cursor: Readonly<Record<string, unknown>>;
+	/**
+	 * Names the last committed poll. A connector may answer `unchanged` or `delta` only against the
+	 * body it kept under this token; with null it must answer in full.
+	 */
+	readonly basis: string | null;
+	/** Token under which the connector may keep this poll's body if it gets committed. */
+	readonly token: string;
+	readonly now: Instant;
+	/** Ask for everything, without conditional headers (suspect shrink, integrity check). */
+	readonly wantFull: boolean;
+	readonly signal: AbortSignal;
+};
+
+/** What the clinic must know to book. Only in memory, on its way from the row to the wire. */
+export type BookingOrder = {
+	readonly source: SourceSettings;
+	/** Ours; sent as Appointment.identifier, so that the clinic can recognise a repeat. */
+	readonly bookingId: string;
+	readonly sourceSlotId: string;
+	readonly scheduleKey: string;
+	readonly startsAt: Instant;
+	readonly endsAt: Instant;
+	readonly kind: VisitKind | null;
+	readonly patient: {
+		readonly givenName: string;
+		readonly familyName: string;
+		readonly bornOn: string;
+		readonly phone: string;
+		readonly email: string | null;
+		readonly reason: string | null;
+	};
+	readonly signal: AbortSignal;
+};
+
+export type BookingOutcome =
+	| { readonly state: 'booked'; readonly appointmentId: string; readonly joinUrl: string | null }
+	| { readonly state: 'rejected'; readonly because: 'slot_taken' | 'clinic_refused' }
+	/** The answer was lost: the clinic may or may not have booked. Ask, never repeat blindly. */
+	| { readonly state: 'unconfirmed'; readonly detail: string };
+
+export type BookingLookup =
+	| { readonly state: 'booked'; readonly appointmentId: string; readonly joinUrl: string | null }
+	| { readonly state: 'absent' }
+	| { readonly state: 'unknown'; readonly detail: string };
+
+export type Connector = {
+	readonly poll: (request: PollRequest) => Promise<Answer>;
+	/** Called after the poll of `token` was committed (or not): keeps or drops its body. */
+	readonly settle: (sourceKey: string, token: string, committed: boolean) => void;
+	/** Only kinds that can write. */
+	readonly book: ((order: BookingOrder) => Promise<BookingOutcome>) | null;
+	readonly findBooking:
+		| ((order: Pick<BookingOrder, 'source' | 'bookingId' | 'signal'>) => Promise<BookingLookup>)
+		| null;
+};
