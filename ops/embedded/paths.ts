@@ -1,0 +1,88 @@
+// Where the project keeps what it starts and fetches itself: databases, fetched programs, the
+// unpacked browser. Guarantees a private folder that the user who runs the servers can reach.
+import { createHash, randomBytes } from 'node:crypto';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+
+export const projectRoot = resolve(import.meta.dirname, '../..');
+
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+/** True when any user of this machine may walk down to `folder` (x for others on every part). */
+export const othersCanWalk = (folder: string): boolean => {
+	for (let at = resolve(folder); ; at = dirname(at)) {
+		if (!existsSync(at) || (statSync(at).mode & 0o001) === 0) return false;
+		if (at === dirname(at)) return true;
+	}
+};
+
+const isWritable = (folder: string): boolean => {
+	try {
+		accessSync(folder, constants.W_OK);
+		return true;
+	} catch {
+		return false;
+	}
+};
+
+/** Makes `folder` with exactly `mode`, whatever the umask of the shell is. */
+export const makeFolder = (folder: string, mode: number): string => {
+	mkdirSync(folder, { recursive: true });
+	chmodSync(folder, mode);
+	return folder;
+};
+
+/**
+ * A folder in a place everyone may write to must be ours, or somebody could plant programs in it.
+ * Throws one sentence when it is not.
+ */
+const claimSharedFolder = (folder: string): string => {
+	mkdirSync(folder, { recursive: true });
+	if (statSync(folder).uid !== process.getuid?.()) {
+		throw new Error(`${folder} belongs to another user: remove it, then start again.`);
+	}
+	chmodSync(folder, 0o755);
+	return folder;
+};
+
+/**
+ * What every checkout on this machine may share: fetched programs and unpacked archives.
+ * As root it lies outside the project, because PostgreSQL refuses to run as root and the user it
+ * runs as often cannot walk into root's home.
+ */
+export const cacheFolder = (): string => {
+	if (isRoot()) return claimSharedFolder('/var/tmp/slotcast');
+	const inProject = join(projectRoot, '.data');
+	if (existsSync(inProject) ? isWritable(inProject) : isWritable(projectRoot)) {
+		return makeFolder(inProject, 0o755);
+	}
+	return claimSharedFolder(`/var/tmp/slotcast-${process.getuid?.() ?? 'user'}`);
+};
+
+/** The folder of this checkout's own lasting data (the demo's databases). */
+export const dataFolder = (): string => {
+	const cache = cacheFolder();
+	if (cache === join(projectRoot, '.data')) return cache;
+	const checkout = createHash('sha256').update(projectRoot).digest('hex').slice(0, 12);
+	return makeFolder(join(cache, `checkout-${checkout}`), 0o755);
+};
+
+/** A new empty folder for one run; its name carries our process id so that left-overs show. */
+export const makeRunFolder = (kind: string): string =>
+	makeFolder(
+		join(cacheFolder(), `run-${process.pid}-${kind}-${randomBytes(4).toString('hex')}`),
+		0o755
+	);
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export const findFreePort = (): Promise<number> =>
+	new Promise((done, fail) => {
+		const probe = createServer();
+		probe.once('error', fail);
+		probe.listen(0, '127.0.0.1', () => {
+			const address = probe.address();
+			const port = typeof address === 'object' && address !== null ? address.port : 0;
+			probe.close(() => done(port));
+		});
+	});

@@ -1,0 +1,132 @@
+// Finds a Redis or Valkey server on this machine; else unpacks Debian's packages into our own
+// folder, once, without root and without installing or starting anything.
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { runToEnd } from './child.ts';
+import { cacheFolder } from './paths.ts';
+
+export type RedisProgram = { path: string; env: Record<string, string> };
+
+const OLDEST = [6, 2] as const;
+const FETCH_TIMEOUT_MS = 180_000;
+
+const advice =
+	'install one (Debian: apt-get install redis-server, macOS: brew install redis), or set REDIS_URL to a running Redis 6.2 or newer.';
+
+/** True when `--version` of a Redis or Valkey server names at least 6.2. */
+export const isNewEnough = (versionText: string): boolean => {
+	const match = /(?:Redis|Valkey) server v=(\d+)\.(\d+)/.exec(versionText);
+	if (match === null) return false;
+	const [major, minor] = [Number(match[1]), Number(match[2])];
+	return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+};
+
+const works = async ({ path, env }: RedisProgram): Promise<boolean> => {
+	if (!existsSync(path)) return false;
+	try {
+		const options = { env: { ...process.env, ...env }, timeoutMs: 10_000 };
+		return isNewEnough(await runToEnd(path, ['--version'], options));
+	} catch {
+		return false;
+	}
+};
+
+const findInstalled = async (searchPath: string): Promise<RedisProgram | undefined> => {
+	for (const folder of [...searchPath.split(delimiter), '/opt/homebrew/bin']) {
+		for (const name of ['redis-server', 'valkey-server']) {
+			const program = { path: join(folder, name), env: {} };
+			if (folder !== '' && (await works(program))) {
+				return { ...program, path: realpathSync(program.path) };
+			}
+		}
+	}
+	return undefined;
+};
+
+/** What `dpkg-deb -x` left: the program and every library folder it brought. */
+const unpacked = (folder: string): RedisProgram => {
+	const libraries = ['usr/lib', 'lib']
+		.map((part) => join(folder, part))
+		.filter((part) => existsSync(part))
+		.flatMap((part) => readdirSync(part).map((triplet) => join(part, triplet)))
+		.filter((part) => part.includes('-linux-'));
+	return {
+		path: join(folder, 'usr/bin/redis-server'),
+		env: { LD_LIBRARY_PATH: libraries.join(':') }
+	};
+};
+
+/** apt-get kept away from every folder of the system, so that it needs no root and no lock. */
+const aptOptions = (folder: string): string[] =>
+	[
+		`Dir::State::lists=${folder}/lists`,
+		`Dir::Cache=${folder}/cache`,
+		`Dir::Log=${folder}`,
+		'Debug::NoLocking=1',
+		'APT::Sandbox::User=',
+		'Acquire::Languages=none',
+		'Dir::Cache::pkgcache=',
+		'Dir::Cache::srcpkgcache='
+	].flatMap((option) => ['-o', option]);
+
+const fetchPackages = async (folder: string): Promise<void> => {
+	await mkdir(join(folder, 'lists/partial'), { recursive: true });
+	await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
+	const apt = (...args: string[]) =>
+		runToEnd('apt-get', [...aptOptions(folder), '-qq', ...args], {
+			timeoutMs: FETCH_TIMEOUT_MS
+		});
+	await apt('update');
+	await apt('-y', '--download-only', '--no-install-recommends', 'install', 'redis-server');
+	const archives = join(folder, 'cache/archives');
+	for (const name of readdirSync(archives).filter((file) => file.endsWith('.deb'))) {
+		await runToEnd('dpkg-deb', ['-x', join(archives, name), join(folder, 'root')]);
+	}
+};
+
+const fetchProgram = async (home: string): Promise<void> => {
+	const half = `${home}.${process.pid}`;
+	try {
+		await fetchPackages(half);
+		if (!(await works(unpacked(join(half, 'root'))))) throw new Error('it does not run here');
+		// Two starts at once: the first rename wins, the other finds its copy there.
+		await rename(join(half, 'root'), home).catch(() => {});
+	} finally {
+		await rm(half, { recursive: true, force: true });
+	}
+};
+
+/**
+ * In this order: REDIS_SERVER_BIN, the search path, an earlier fetched copy, Debian's packages.
+ * Throws an Error of one sentence that says what to do when there is none to be had.
+ */
+export const findRedisProgram = async (
+	say: (line: string) => void,
+	env: NodeJS.ProcessEnv = process.env
+): Promise<RedisProgram> => {
+	const named = env['REDIS_SERVER_BIN'];
+	if (named !== undefined && named !== '') {
+		const program = { path: named, env: {} };
+		if (await works(program)) return program;
+		throw new Error(`REDIS_SERVER_BIN names ${named}, which is no Redis 6.2 or newer: ${advice}`);
+	}
+	const installed = await findInstalled(env['PATH'] ?? '');
+	if (installed) return installed;
+	const home = join(cacheFolder(), 'redis-bin');
+	if (await works(unpacked(home))) return unpacked(home);
+	if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-deb')) {
+		throw new Error(`No Redis was found on this machine: ${advice}`);
+	}
+	say('fetching Redis (once; nothing is installed)');
+	await rm(home, { recursive: true, force: true });
+	try {
+		await fetchProgram(home);
+	} catch (error) {
+		const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+		throw new Error(`No Redis was found and fetching one failed (${why}): ${advice}`, {
+			cause: error
+		});
+	}
+	return unpacked(home);
+};
