@@ -1,7 +1,16 @@
 // Where the project keeps what it starts and fetches itself: databases, fetched programs, the
 // unpacked browser. Guarantees a private folder that the user who runs the servers can reach.
 import { createHash, randomBytes } from 'node:crypto';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import {
+	accessSync,
+	chmodSync,
+	constants,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	rmSync,
+	statSync
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 
@@ -68,12 +77,30 @@ export const dataFolder = (): string => {
 	return makeFolder(join(cache, `checkout-${checkout}`), 0o755);
 };
 
+const isRunning = (pid: number): boolean => {
+	try {
+		return process.kill(pid, 0);
+	} catch (error) {
+		return error instanceof Error && 'code' in error && error.code === 'EPERM';
+	}
+};
+
+/** Removes the folders of runs that were killed before they could do it themselves. */
+const sweepRunFolders = (cache: string): void => {
+	for (const name of readdirSync(cache)) {
+		const pid = /^run-(\d+)-/.exec(name)?.[1];
+		if (pid === undefined || isRunning(Number(pid))) continue;
+		rmSync(join(cache, name), { recursive: true, force: true });
+	}
+};
+
 /** A new empty folder for one run; its name carries our process id so that left-overs show. */
-export const makeRunFolder = (kind: string): string =>
-	makeFolder(
-		join(cacheFolder(), `run-${process.pid}-${kind}-${randomBytes(4).toString('hex')}`),
-		0o755
-	);
+export const makeRunFolder = (kind: string): string => {
+	const cache = cacheFolder();
+	sweepRunFolders(cache);
+	const name = `run-${process.pid}-${kind}-${randomBytes(4).toString('hex')}`;
+	return makeFolder(join(cache, name), 0o755);
+};
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export const findFreePort = (): Promise<number> =>

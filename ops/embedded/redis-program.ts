@@ -70,13 +70,11 @@ const aptOptions = (folder: string): string[] =>
 		'Dir::Cache::srcpkgcache='
 	].flatMap((option) => ['-o', option]);
 
-const fetchPackages = async (folder: string): Promise<void> => {
+const fetchPackages = async (folder: string, aptGet: string): Promise<void> => {
 	await mkdir(join(folder, 'lists/partial'), { recursive: true });
 	await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
 	const apt = (...args: string[]) =>
-		runToEnd('apt-get', [...aptOptions(folder), '-qq', ...args], {
-			timeoutMs: FETCH_TIMEOUT_MS
-		});
+		runToEnd(aptGet, [...aptOptions(folder), '-qq', ...args], { timeoutMs: FETCH_TIMEOUT_MS });
 	await apt('update');
 	await apt('-y', '--download-only', '--no-install-recommends', 'install', 'redis-server');
 	const archives = join(folder, 'cache/archives');
@@ -85,10 +83,10 @@ const fetchPackages = async (folder: string): Promise<void> => {
 	}
 };
 
-const fetchProgram = async (home: string): Promise<void> => {
+const fetchProgram = async (home: string, aptGet: string): Promise<void> => {
 	const half = `${home}.${process.pid}`;
 	try {
-		await fetchPackages(half);
+		await fetchPackages(half, aptGet);
 		if (!(await works(unpacked(join(half, 'root'))))) throw new Error('it does not run here');
 		// Two starts at once: the first rename wins, the other finds its copy there.
 		await rename(join(half, 'root'), home).catch(() => {});
@@ -97,13 +95,15 @@ const fetchProgram = async (home: string): Promise<void> => {
 	}
 };
 
+type Places = { env?: NodeJS.ProcessEnv; cache?: string; aptGet?: string };
+
 /**
  * In this order: REDIS_SERVER_BIN, the search path, an earlier fetched copy, Debian's packages.
  * Throws an Error of one sentence that says what to do when there is none to be had.
  */
 export const findRedisProgram = async (
 	say: (line: string) => void,
-	env: NodeJS.ProcessEnv = process.env
+	{ env = process.env, cache = cacheFolder(), aptGet = '/usr/bin/apt-get' }: Places = {}
 ): Promise<RedisProgram> => {
 	const named = env['REDIS_SERVER_BIN'];
 	if (named !== undefined && named !== '') {
@@ -113,18 +113,16 @@ export const findRedisProgram = async (
 	}
 	const installed = await findInstalled(env['PATH'] ?? '');
 	if (installed) return installed;
-	const home = join(cacheFolder(), 'redis-bin');
+	const home = join(cache, 'redis-bin');
 	if (await works(unpacked(home))) return unpacked(home);
-	if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-deb')) {
-		throw new Error(`No Redis was found on this machine: ${advice}`);
-	}
+	if (!existsSync(aptGet)) throw new Error(`No Redis was found on this machine: ${advice}`);
 	say('fetching Redis (once; nothing is installed)');
 	await rm(home, { recursive: true, force: true });
 	try {
-		await fetchProgram(home);
+		await fetchProgram(home, aptGet);
 	} catch (error) {
-		const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-		throw new Error(`No Redis was found and fetching one failed (${why}): ${advice}`, {
+		const said = error instanceof Error ? error.message : String(error);
+		throw new Error(`No Redis was found and fetching one failed, so ${advice}\n${said}`, {
 			cause: error
 		});
 	}

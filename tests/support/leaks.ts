@@ -14,13 +14,14 @@ let scope = FILE_SCOPE;
  * `beforeAll`, before its file ends). The thing returned has a `close` that ends the watch.
  */
 export const mustClose = <T extends Closable>(label: string, thing: T): T & AsyncDisposable => {
-	const entry: Open = { label, scope, close: () => thing.close() };
+	const entry: Open = { label, scope, close: thing.close.bind(thing) };
 	open.add(entry);
 	const close = async () => {
 		open.delete(entry);
 		await entry.close();
 	};
-	return { ...thing, close, [Symbol.asyncDispose]: close };
+	// The thing itself is changed, not copied: a browser or a server is an instance of a class.
+	return Object.assign(thing, { close, [Symbol.asyncDispose]: close });
 };
 
 export const enterTest = (name: string): void => {

@@ -1,4 +1,5 @@
 // Starts our own entry points as real processes and makes sure that none outlives its test.
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { startTied } from '../../ops/embedded/child.ts';
 import { projectRoot } from '../../ops/embedded/paths.ts';
@@ -77,4 +78,16 @@ export const startProcess = async (
 		await close();
 		throw error;
 	}
+};
+
+/** True while a process with this id exists and is no mere remains of one. */
+export const isAlive = (pid: number): boolean => {
+	try {
+		process.kill(pid, 0);
+	} catch (error) {
+		return error instanceof Error && 'code' in error && error.code === 'EPERM';
+	}
+	const status = `/proc/${pid}/stat`;
+	// A zombie has ended; in a container nobody may ever collect it.
+	return !existsSync(status) || !/\) Z /.test(readFileSync(status, 'utf8'));
 };

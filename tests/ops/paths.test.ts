@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import {
+	cacheFolder,
+	findFreePort,
+	makeFolder,
+	makeRunFolder,
+	othersCanWalk
+} from '../../ops/embedded/paths.ts';
+
+test('[O12] a run folder of a process that is gone is swept, one of a living process stays', () => {
+	// Process ids of Linux end at 4194304.
+	const dead = join(cacheFolder(), 'run-99999999-test-left');
+	mkdirSync(dead, { recursive: true });
+	const ours = makeRunFolder('test');
+	const another = makeRunFolder('test');
+	expect([existsSync(dead), existsSync(ours), existsSync(another)]).toEqual([false, true, true]);
+	rmSync(ours, { recursive: true });
+	rmSync(another, { recursive: true });
+});
+
+test('[O12] a folder is made with its mode whatever the umask is', () => {
+	const base = mkdtempSync(join(tmpdir(), 'slotcast-mode-'));
+	const before = process.umask(0o077);
+	try {
+		expect(statSync(makeFolder(join(base, 'open'), 0o755)).mode & 0o777).toBe(0o755);
+		expect(statSync(makeFolder(join(base, 'shut'), 0o700)).mode & 0o777).toBe(0o700);
+	} finally {
+		process.umask(before);
+		rmSync(base, { recursive: true });
+	}
+});
+
+test('[O12] a folder inside a private home cannot be walked to by others', () => {
+	const home = mkdtempSync(join(tmpdir(), 'slotcast-home-'));
+	const inside = makeFolder(join(home, 'project'), 0o755);
+	expect(othersCanWalk(inside)).toBe(false);
+	makeFolder(home, 0o755);
+	expect(othersCanWalk(inside)).toBe(true);
+	rmSync(home, { recursive: true });
+});
+
+test('[O12] a free port can be listened on', async () => {
+	const port = await findFreePort();
+	const server = createServer();
+	await new Promise<void>((done, fail) => {
+		server.once('error', fail);
+		server.listen(port, '127.0.0.1', done);
+	});
+	await new Promise((done) => server.close(done));
+	expect(port).toBeGreaterThan(1_023);
+});
