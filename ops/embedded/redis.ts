@@ -91,7 +91,9 @@ const startServer = async (
 			await server.stop('SIGTERM', STOP_GRACE_MS);
 			const taken = server.tail().includes('Address already in use');
 			if (taken && options.port !== undefined) {
-				throw new Error(`Port ${port} is taken, so Redis cannot start: choose another.`);
+				throw new Error(`Port ${port} is taken, so Redis cannot start: choose another.`, {
+					cause: error
+				});
 			}
 			if (!taken || attempt === PORT_TRIES) throw error;
 		} finally {
