@@ -1,0 +1,202 @@
+// Every queue, its jobs' data, retries and limits. Redis holds only ids and only a copy of what
+// Postgres knows: each add is idempotent, fails fast, and may be lost without harm.
+import { Queue } from 'bullmq';
+import type { DefaultJobOptions, QueueOptions, WorkerOptions } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+import { z } from 'zod';
+import { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
+import type { QueueStatus } from '#domain/status.ts';
+
+export const queueNames = ['polls', 'bookings', 'alerts'] as const;
+export type QueueName = (typeof queueNames)[number];
+
+/** Touched schedules of one alerts job; more are split over several jobs. */
+export const MAX_SCHEDULES_PER_JOB = 500;
+
+export const PollJob = z.strictObject({ sourceId: SourceId });
+export type PollJob = z.infer<typeof PollJob>;
+export const BookingJob = z.strictObject({ bookingId: BookingId });
+export type BookingJob = z.infer<typeof BookingJob>;
+export const AlertsJob = z.strictObject({
+	scheduleIds: z.array(ScheduleId).min(1).max(MAX_SCHEDULES_PER_JOB)
+});
+export type AlertsJob = z.infer<typeof AlertsJob>;
+
+/** Job names say what is done; they are the names in the operator's log. */
+export const jobNames = {
+	polls: 'poll-source',
+	bookings: 'write-booking',
+	alerts: 'raise-alerts'
+} as const satisfies Record<QueueName, string>;
+
+/** Dead letters: jobs that failed for good stay this long, so that a person can read why. */
+const deadLetters = { age: 7 * 86_400, count: 500 };
+
+/**
+ * A job is tried again only for faults of ours (Postgres away, a bug): what a clinic does is an
+ * outcome, kept in Postgres with its own backoff. Jobs done are forgotten at once, because a kept
+ * job would swallow the next one of the same id.
+ */
+export const jobOptions = {
+	polls: { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } },
+	bookings: { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } },
+	alerts: { attempts: 5, backoff: { type: 'exponential', delay: 500, jitter: 0.5 } }
+} as const satisfies Record<QueueName, DefaultJobOptions>;
+
+const defaultsOf = (name: QueueName): DefaultJobOptions => ({
+	...jobOptions[name],
+	removeOnComplete: true,
+	removeOnFail: deadLetters,
+	sizeLimit: 16_384,
+	stackTraceLimit: 5
+});
+
+/** How many jobs of a queue one worker process runs at once, unless configured. */
+export const concurrencies = { polls: 16, bookings: 8, alerts: 2 } as const satisfies Record<
+	QueueName,
+	number
+>;
+
+/**
+ * A worker that stops renewing its lock is presumed dead after `lockDuration`; its job is handed
+ * on at most `maxStalledCount` times, so that a job that kills its worker cannot kill them all.
+ * The lease in Postgres, not this lock, keeps two polls of one source apart.
+ */
+export const workerOptions = {
+	lockDuration: 30_000,
+	stalledInterval: 10_000,
+	maxStalledCount: 2,
+	drainDelay: 5,
+	runRetryDelay: 2_000
+} as const satisfies Partial<WorkerOptions>;
+
+/** An add that Redis has not answered by then is given up; the reconcile loop repairs it. */
+const ADD_TIMEOUT_MS = 1_000;
+const RECONNECT_MAX_MS = 2_000;
+
+/** Never gives up, never slower than two seconds: polls must resume soon after Redis is back. */
+export const reconnectDelayMs = (times: number): number =>
+	Math.min(50 * 2 ** Math.min(times, 6), RECONNECT_MAX_MS);
+
+/** Connection of a worker: its blocking reads may wait for ever, so nothing may be limited. */
+export const workerConnection = (redisUrl: string): Redis =>
+	new Redis(redisUrl, {
+		maxRetriesPerRequest: null,
+		retryStrategy: reconnectDelayMs,
+		connectTimeout: 5_000
+	});
+
+const producerOptions: RedisOptions = {
+	maxRetriesPerRequest: 0,
+	enableOfflineQueue: false,
+	retryStrategy: reconnectDelayMs,
+	connectTimeout: 5_000,
+	commandTimeout: 5_000
+};
+
+export type Queues = {
+	readonly polls: Queue<PollJob>;
+	readonly bookings: Queue<BookingJob>;
+	readonly alerts: Queue<AlertsJob>;
+	/**
+	 * Arms the poll of a source that follows generation `gen`. The same (source, gen) is one job
+	 * however often it is added; `again` makes a repair another one. All adds: false = Redis did
+	 * not take it in time; they never throw for a Redis that is down.
+	 */
+	addPoll(sourceId: SourceId, delayMs: number, gen: number, again?: number): Promise<boolean>;
+	/** `attempt` counts how often the clinic was asked; the same (booking, attempt) is one job. */
+	addBooking(bookingId: BookingId, attempt?: number, delayMs?: number): Promise<boolean>;
+	addAlerts(scheduleIds: readonly ScheduleId[]): Promise<boolean>;
+	/** null = Redis could not be asked. */
+	status(): Promise<readonly QueueStatus[] | null>;
+	isUp(): boolean;
+	close(): Promise<void>;
+};
+
+/** The value, or null when it fails or takes longer than `ms`. */
+const withinMs = async <T>(work: Promise<T>, ms: number): Promise<T | null> => {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<null>((resolve) => {
+		timer = setTimeout(() => resolve(null), ms);
+	});
+	try {
+		return await Promise.race([work, late]);
+	} catch {
+		return null;
+	} finally {
+		clearTimeout(timer);
+	}
+};
+
+const countsOf = async (queue: Queue): Promise<QueueStatus> => {
+	const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+	return {
+		name: queue.name,
+		waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
+		active: counts['active'] ?? 0,
+		delayed: counts['delayed'] ?? 0,
+		failed: counts['failed'] ?? 0
+	};
+};
+
+const chunk = <T>(items: readonly T[], size: number): T[][] =>
+	Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+		items.slice(i * size, (i + 1) * size)
+	);
+
+/**
+ * The producer's side of the queues, for hub and workers. `onFault` hears of every connection
+ * error (count them: while Redis is down there is one per attempt to reconnect).
+ */
+export const createQueues = (
+	redisUrl: string,
+	prefix: string,
+	onFault: (error: Error) => void = () => {}
+): Queues => {
+	const connection = new Redis(redisUrl, producerOptions);
+	connection.on('error', onFault);
+	const optionsOf = (name: QueueName): QueueOptions => ({
+		connection,
+		prefix,
+		defaultJobOptions: defaultsOf(name),
+		streams: { events: { maxLen: 100 } }
+	});
+	const polls = new Queue<PollJob>('polls', optionsOf('polls'));
+	const bookings = new Queue<BookingJob>('bookings', optionsOf('bookings'));
+	const alerts = new Queue<AlertsJob>('alerts', optionsOf('alerts'));
+	// The shared connection reports its own errors once; three queues would repeat them.
+	for (const queue of [polls, bookings, alerts]) queue.on('error', () => {});
+	const isUp = () => connection.status === 'ready' || connection.status === 'connecting';
+	const tryAdd = async (add: () => Promise<unknown>): Promise<boolean> =>
+		isUp() && (await withinMs(add(), ADD_TIMEOUT_MS)) !== null;
+
+	return {
+		polls,
+		bookings,
+		alerts,
+		addPoll: (sourceId, delayMs, gen, again) => {
+			const jobId = `poll-${sourceId}-${gen}${again === undefined ? '' : `-r${again}`}`;
+			const delay = Math.max(0, Math.ceil(delayMs));
+			return tryAdd(() => polls.add(jobNames.polls, { sourceId }, { jobId, delay }));
+		},
+		addBooking: (bookingId, attempt = 0, delayMs = 0) => {
+			const options = { jobId: `booking-${bookingId}-${attempt}`, delay: Math.max(0, delayMs) };
+			return tryAdd(() => bookings.add(jobNames.bookings, { bookingId }, options));
+		},
+		addAlerts: async (scheduleIds) => {
+			let added = true;
+			for (const ids of chunk([...new Set(scheduleIds)], MAX_SCHEDULES_PER_JOB)) {
+				const data = { scheduleIds: ids };
+				added = (await tryAdd(() => alerts.add(jobNames.alerts, data))) && added;
+			}
+			return added;
+		},
+		status: () => withinMs(Promise.all([polls, bookings, alerts].map(countsOf)), ADD_TIMEOUT_MS),
+		isUp: () => connection.status === 'ready',
+		close: async () => {
+			await Promise.allSettled([polls.close(), bookings.close(), alerts.close()]);
+			connection.disconnect();
+		}
+	};
+};
