@@ -3,7 +3,6 @@
 import { Queue } from 'bullmq';
 import type { DefaultJobOptions, QueueOptions, WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
 import { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
 import type { QueueStatus } from '#domain/status.ts';
@@ -87,7 +86,7 @@ export const workerConnection = (redisUrl: string): Redis =>
 		connectTimeout: 5_000
 	});
 
-const producerOptions: RedisOptions = {
+const producerOptions = {
 	maxRetriesPerRequest: 0,
 	enableOfflineQueue: false,
 	retryStrategy: reconnectDelayMs,
