@@ -6,39 +6,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureWebBuilt } from './build-web.ts';
 import { projectRoot } from './embedded/paths.ts';
-
-type Assertion = { status: string };
-type Suite = { status: string; assertionResults: Assertion[] };
-
-/** The part of Vitest's JSON report that we read. */
-export type Report = { success: boolean; testResults: Suite[] };
-
-export type Totals = { passed: number; failed: number; notRun: number };
-
-/**
- * Adds up a run. `report` is null when the runner died before it wrote one; `exitCode` is what the
- * runner ended with (null: killed). A suite that failed without a failed test counts as one.
- */
-export const countTotals = (report: Report | null, exitCode: number | null): Totals => {
-	const suites = report?.testResults ?? [];
-	const tests = suites.flatMap((suite) => suite.assertionResults);
-	const brokenSuites = suites.filter(
-		(suite) =>
-			suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed')
-	).length;
-	const passed = tests.filter((test) => test.status === 'passed').length;
-	const failedTests = tests.filter((test) => test.status === 'failed').length;
-	const failed = failedTests + brokenSuites;
-	const wentWell = exitCode === 0 && report !== null && report.success && passed > 0;
-	return {
-		passed,
-		failed: wentWell ? failed : Math.max(1, failed),
-		notRun: tests.length - passed - failedTests
-	};
-};
-
-export const lastLine = (totals: Totals): string =>
-	`${totals.passed} passed, ${totals.failed} failed`;
+import { countTotals, lastLine } from './totals.ts';
+import type { Report, Totals } from './totals.ts';
 
 const readReport = (path: string): Report | null => {
 	if (!existsSync(path)) return null;
@@ -86,9 +55,7 @@ const runAll = async (filters: readonly string[]): Promise<Totals> => {
 	}
 };
 
-if (import.meta.main) {
-	const totals = await runAll(process.argv.slice(2));
-	if (totals.notRun > 0) say(`${totals.notRun} not run`);
-	say(lastLine(totals));
-	process.exitCode = totals.failed > 0 ? 1 : 0;
-}
+const totals = await runAll(process.argv.slice(2));
+if (totals.notRun > 0) say(`${totals.notRun} not run`);
+say(lastLine(totals));
+process.exitCode = totals.failed > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { countTotals, lastLine } from '../../ops/test.ts';
-import type { Report } from '../../ops/test.ts';
+import { countTotals, lastLine } from '../../ops/totals.ts';
+import type { Report } from '../../ops/totals.ts';
 import { startProcess } from '../support/processes.ts';
 
 const report = (...suites: [string, ...string[]][]): Report => ({
