@@ -2,8 +2,8 @@
 // Postgres knows: each add is idempotent, fails fast, and may be lost without harm.
 import { Queue } from 'bullmq';
 import type { DefaultJobOptions, QueueOptions, WorkerOptions } from 'bullmq';
-import { Redis } from 'ioredis';
 import { z } from 'zod';
+import { createRedis } from '#server/platform/redis.ts';
 import { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
 import type { QueueStatus } from '#domain/status.ts';
 
@@ -72,27 +72,6 @@ export const workerOptions = {
 
 /** An add that Redis has not answered by then is given up; the reconcile loop repairs it. */
 const ADD_TIMEOUT_MS = 1_000;
-const RECONNECT_MAX_MS = 2_000;
-
-/** Never gives up, never slower than two seconds: polls must resume soon after Redis is back. */
-export const reconnectDelayMs = (times: number): number =>
-	Math.min(50 * 2 ** Math.min(times, 6), RECONNECT_MAX_MS);
-
-/** Connection of a worker: its blocking reads may wait for ever, so nothing may be limited. */
-export const workerConnection = (redisUrl: string): Redis =>
-	new Redis(redisUrl, {
-		maxRetriesPerRequest: null,
-		retryStrategy: reconnectDelayMs,
-		connectTimeout: 5_000
-	});
-
-const producerOptions = {
-	maxRetriesPerRequest: 0,
-	enableOfflineQueue: false,
-	retryStrategy: reconnectDelayMs,
-	connectTimeout: 5_000,
-	commandTimeout: 5_000
-};
 
 export type Queues = {
 	readonly polls: Queue<PollJob>;
@@ -153,8 +132,7 @@ export const createQueues = (
 	prefix: string,
 	onFault: (error: Error) => void = () => {}
 ): Queues => {
-	const connection = new Redis(redisUrl, producerOptions);
-	connection.on('error', onFault);
+	const connection = createRedis(redisUrl, { role: 'publisher', onFault });
 	const optionsOf = (name: QueueName): QueueOptions => ({
 		connection,
 		prefix,
