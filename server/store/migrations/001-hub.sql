@@ -137,8 +137,9 @@ create table holds (
 	ended_at timestamptz,
 	unique (slot_id, fence)
 );
-create index holds_live on holds (device_key) where state in ('held', 'confirming');
-create index holds_due on holds (expires_at) where state = 'held';
+-- One range serves both limits: holds of the last hour, of which some are live.
+create index holds_by_device on holds (device_key, placed_at);
+create index holds_due on holds (expires_at) where state in ('held', 'confirming');
 
 -- Idempotency: the request's key, what it asked, and what was answered, in the same transaction
 -- as the effect.
@@ -184,6 +185,9 @@ create table bookings (
 	rejected_because text,
 	appointment_id text,
 	join_url text,
+	-- Where the patient goes on when the publisher books itself (state handed_over).
+	link_url text,
+	phone text,
 	sequence integer not null default 0,
 	attempts integer not null default 0,
 	next_attempt_at timestamptz not null default now(),
@@ -192,11 +196,12 @@ create table bookings (
 	acknowledged_at timestamptz,
 	unique (slot_id, fence)
 );
+-- A handed-over booking is not in these fences: there the publisher decides, not the hub.
 create unique index bookings_one_live_per_slot on bookings (slot_id)
-	where exclusive and state in ('confirming', 'unconfirmed', 'booked', 'handed_over');
+	where exclusive and state in ('confirming', 'unconfirmed', 'booked');
 alter table bookings add constraint bookings_one_live_per_time
 	exclude using gist (schedule_id with =, tstzrange(starts_at, ends_at) with &&)
-	where (exclusive and state in ('confirming', 'unconfirmed', 'booked', 'handed_over'));
+	where (exclusive and state in ('confirming', 'unconfirmed', 'booked'));
 create index bookings_by_source on bookings (source_id, starts_at);
 create index bookings_unsettled on bookings (next_attempt_at)
 	where state in ('confirming', 'unconfirmed');
@@ -218,6 +223,15 @@ create table alert_subscriptions (
 create index alert_subscriptions_device on alert_subscriptions (device_key);
 create index alert_subscriptions_match on alert_subscriptions (specialty, region);
 
+-- What the last look at a schedule's supply found: "opened" is told against it. No row = never
+-- looked, and the first look tells nobody anything.
+create table supplies (
+	schedule_id bigint primary key references schedules (id) on delete cascade,
+	left_count integer not null,
+	of_count integer not null,
+	looked_at timestamptz not null
+);
+
 create table episodes (
 	id bigint generated always as identity primary key,
 	schedule_id bigint not null references schedules (id) on delete cascade,
@@ -233,19 +247,25 @@ create unique index episodes_running on episodes (schedule_id, kind) where ended
 create table alert_notices (
 	subscription_id uuid not null references alert_subscriptions (id) on delete cascade,
 	episode_id bigint not null references episodes (id) on delete cascade,
+	device_key text not null,
+	schedule_id bigint not null,
+	kind text not null,
 	raised_at timestamptz not null default clock_timestamp(),
 	notice jsonb not null,
 	primary key (subscription_id, episode_id)
 );
+create index alert_notices_device on alert_notices (device_key, raised_at);
 create index alert_notices_at on alert_notices (raised_at);
 
 -- Who read or wrote patient data. A hash chain: each row's hash covers the one before it.
 create table audit (
 	id bigint primary key,
-	at timestamptz not null default clock_timestamp(),
+	at timestamptz not null,
 	actor text not null,
 	action text not null,
-	object text not null,
+	-- Ids of the patients whose data was touched.
+	objects text[] not null,
 	previous_hash bytea not null,
 	hash bytea not null
 );
+create index audit_objects on audit using gin (objects);
