@@ -1,30 +1,20 @@
 // A test file's own PostgreSQL database, cloned from the migrated template.
 import { inject } from 'vitest';
-import postgres from 'postgres';
+import { createPostgres } from '#server/platform/postgres.ts';
+import type { Sql } from '#server/platform/postgres.ts';
 import { mustClose } from './leaks.ts';
 
 export type TestDatabase = {
 	url: string;
-	/** bigint columns come as numbers, as in the hub. */
-	sql: TestSql;
+	/** Connected as the hub connects; superuser unless a role was asked for. */
+	sql: Sql;
 	close: () => Promise<void>;
 };
 
-export type TestSql = postgres.Sql<{ bigint: number }>;
-
 let made = 0;
 
-const connect = (url: string, max: number): TestSql =>
-	postgres(url, {
-		max,
-		onnotice: () => {},
-		types: {
-			bigint: { to: 20, from: [20], serialize: String, parse: Number }
-		}
-	});
-
-const withAdmin = async (work: (sql: TestSql) => Promise<unknown>): Promise<void> => {
-	const admin = connect(inject('postgresUrl'), 1);
+const withAdmin = async (work: (sql: Sql) => Promise<unknown>): Promise<void> => {
+	const admin = createPostgres(inject('postgresUrl'), { max: 1, applicationName: 'test-admin' });
 	try {
 		await work(admin);
 	} finally {
@@ -37,13 +27,17 @@ const withAdmin = async (work: (sql: TestSql) => Promise<unknown>): Promise<void
  * `afterAll` when it was made in `beforeAll`; other connections to it are then cut.
  */
 export const createTestDatabase = async (
-	options: { maxConnections?: number } = {}
+	options: { maxConnections?: number; role?: string } = {}
 ): Promise<TestDatabase & AsyncDisposable> => {
 	made += 1;
 	const name = `test_${process.pid}_${made}`;
 	await withAdmin((admin) => admin`create database ${admin(name)} template slotcast_template`);
 	const url = new URL(`/${name}`, inject('postgresUrl')).href;
-	const sql = connect(url, options.maxConnections ?? 10);
+	const sql = createPostgres(url, {
+		max: options.maxConnections ?? 10,
+		applicationName: 'test',
+		...(options.role !== undefined && { role: options.role })
+	});
 	return mustClose(`database ${name}`, {
 		url,
 		sql,

@@ -2,7 +2,8 @@
 // stopped when the last one ends. Each test file then takes its own part of them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import postgres from 'postgres';
+import { createPostgres } from '#server/platform/postgres.ts';
+import type { Sql } from '#server/platform/postgres.ts';
 import { createEmbeddedPostgres } from '../../ops/embedded/postgres.ts';
 import { createEmbeddedRedis } from '../../ops/embedded/redis.ts';
 import { projectRoot } from '../../ops/embedded/paths.ts';
@@ -47,17 +48,17 @@ const say = (line: string): void => {
 	process.stdout.write(`services: ${line}\n`);
 };
 
-type Migrate = { migrate: (sql: postgres.Sql) => Promise<unknown> };
+type Migrate = { migrate: (sql: Sql) => Promise<unknown> };
 
 const startPostgres = async (): Promise<Service> => {
 	const server = await createEmbeddedPostgres({ durable: false, onProgress: say });
 	try {
-		const admin = postgres(server.url, { max: 1 });
+		const admin = createPostgres(server.url, { max: 1, applicationName: 'test-setup' });
 		await admin`create database slotcast_template`;
 		await admin.end();
-		const template = postgres(new URL('/slotcast_template', server.url).href, {
+		const template = createPostgres(new URL('/slotcast_template', server.url).href, {
 			max: 1,
-			onnotice: () => {}
+			applicationName: 'test-setup'
 		});
 		const path = join(projectRoot, 'server/store/migrate.ts');
 		if (existsSync(path)) {
