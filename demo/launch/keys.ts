@@ -1,0 +1,32 @@
+// The demo's own secrets, made on the first start and kept with its data: without the same key the
+// patient details of an earlier start could not be read again.
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DemoError } from './demo-error.ts';
+
+const Keys = z.strictObject({
+	/** 32 bytes, base64: encrypts patient details. */
+	phi: z.base64().length(44),
+	/** 32 bytes, base64: signs private links. */
+	link: z.base64().length(44)
+});
+export type Keys = z.infer<typeof Keys>;
+
+const makeKey = (): string => randomBytes(32).toString('base64');
+
+/** Reads the keys of `folder`, or makes them (mode 0600). */
+export const keepKeys = (folder: string): Keys => {
+	const path = join(folder, 'keys.json');
+	if (!existsSync(path)) {
+		const keys = { phi: makeKey(), link: makeKey() };
+		writeFileSync(path, `${JSON.stringify(keys)}\n`, { mode: 0o600 });
+		return keys;
+	}
+	try {
+		return Keys.parse(JSON.parse(readFileSync(path, 'utf8')));
+	} catch (error) {
+		throw new DemoError(`${path} is damaged: start over with --fresh.`, { cause: error });
+	}
+};

@@ -1,0 +1,25 @@
+// Which port the hub gets.
+import { createServer } from 'node:net';
+import { findFreePort } from '../../ops/embedded/paths.ts';
+import { DemoError } from './demo-error.ts';
+
+const USUAL_PORT = 3_000;
+
+const isFree = (port: number): Promise<boolean> =>
+	new Promise((done) => {
+		const probe = createServer();
+		probe.once('error', () => done(false));
+		// On all addresses, as the hub listens: another program may hold the port on one of them.
+		probe.listen(port, () => probe.close(() => done(true)));
+	});
+
+/**
+ * The port asked for, else 3000, else a free one. Throws a DemoError when the one asked for is
+ * taken; 0 asks for any.
+ */
+export const choosePort = async (wanted: number | undefined): Promise<number> => {
+	if (wanted === 0) return await findFreePort();
+	if (wanted === undefined) return (await isFree(USUAL_PORT)) ? USUAL_PORT : await findFreePort();
+	if (await isFree(wanted)) return wanted;
+	throw new DemoError(`Port ${wanted} is taken: choose another with --port.`);
+};
