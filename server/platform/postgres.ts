@@ -1,0 +1,123 @@
+// Connections to Postgres: bigints come back as numbers, timestamps as Instants, both ways.
+// Every session speaks UTC and ISO dates and cannot run or idle for ever.
+import postgres from 'postgres';
+import { toInstant, type Instant } from '#domain/time.ts';
+
+type Types = { bigint: number; date: Instant; day: string };
+export type Sql = postgres.Sql<Types>;
+export type Tx = postgres.TransactionSql<Types>;
+/** A connection pool or a transaction: for statements that run in either. */
+export type Queryable = postgres.ISql<Types>;
+
+/** The role without rights over the tables' rules: row-level security applies to it. */
+export const HUB_ROLE = 'slotcast_hub';
+
+export type PostgresOptions = {
+	/** Most connections at a time. */
+	readonly max?: number;
+	/** Role taken by every session, e.g. HUB_ROLE; without it the role of the URL. */
+	readonly role?: string;
+	readonly applicationName: string;
+	/** A statement longer than this is cancelled, ms. */
+	readonly statementTimeoutMs?: number;
+};
+
+const DEFAULT_POOL = 10;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const IDLE_TRANSACTION_MS = 60_000;
+const CONNECT_TIMEOUT_S = 10;
+
+const INT8 = 20;
+const DATE = 1082;
+const TIMESTAMP = 1114;
+const TIMESTAMPTZ = 1184;
+
+const isoShape = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/;
+
+/** Text of a timestamptz (session in UTC) → ms; microseconds are cut, not rounded. */
+export const parseTimestamp = (text: string): Instant => {
+	if (text === 'infinity') return toInstant(Infinity);
+	if (text === '-infinity') return toInstant(-Infinity);
+	const parts = isoShape.exec(text);
+	if (parts === null) throw new Error(`not a UTC timestamp within years 0001 to 9999: ${text}`);
+	const [, year, month, day, hour, minute, second, fraction] = parts;
+	const ms = fraction === undefined ? 0 : Number(fraction.padEnd(3, '0').slice(0, 3));
+	return toInstant(
+		Date.UTC(
+			Number(year),
+			Number(month) - 1,
+			Number(day),
+			Number(hour),
+			Number(minute),
+			Number(second),
+			ms
+		)
+	);
+};
+
+export const formatTimestamp = (value: Instant): string => {
+	if (value === Infinity) return 'infinity';
+	if (value === -Infinity) return '-infinity';
+	return new Date(value).toISOString();
+};
+
+const parseBigint = (text: string): number => {
+	const value = Number(text);
+	if (!Number.isSafeInteger(value)) throw new Error(`bigint out of a number's reach: ${text}`);
+	return value;
+};
+
+const types = {
+	bigint: {
+		to: INT8,
+		from: [INT8],
+		serialize: (value: number): string => String(value),
+		parse: parseBigint
+	},
+	date: {
+		to: TIMESTAMPTZ,
+		from: [TIMESTAMP, TIMESTAMPTZ],
+		serialize: formatTimestamp,
+		parse: parseTimestamp
+	},
+	// A calendar date stays the text it is: it has no zone.
+	day: {
+		to: DATE,
+		from: [DATE],
+		serialize: (value: string): string => value,
+		parse: (text: string): string => text
+	}
+};
+
+/** Opens a pool; nothing connects before the first query. End it with `sql.end({ timeout })`. */
+export const createPostgres = (url: string, options: PostgresOptions): Sql => {
+	const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+	const connection = {
+		application_name: options.applicationName,
+		TimeZone: 'UTC',
+		DateStyle: 'ISO',
+		statement_timeout: statementTimeoutMs,
+		idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
+		...(options.role === undefined ? {} : { role: options.role })
+	};
+	return postgres(url, {
+		max: options.max ?? DEFAULT_POOL,
+		connect_timeout: CONNECT_TIMEOUT_S,
+		onnotice: () => {},
+		connection,
+		types
+	});
+};
+
+const OLDEST_VERSION = 150_000;
+
+/** Throws an Error of one sentence when the server cannot be used; it is safe to show. */
+export const checkPostgres = async (sql: Queryable): Promise<void> => {
+	const [row] = await sql<{ number: number; version: string }[]>`
+		select current_setting('server_version_num')::int as number,
+			current_setting('server_version') as version`;
+	if (row !== undefined && row.number >= OLDEST_VERSION) return;
+	throw new Error(
+		`Slotcast needs PostgreSQL 15 or newer, and DATABASE_URL leads to ${row?.version ?? 'an unknown version'}: point it to a newer server.`
+	);
+};
