@@ -6,7 +6,7 @@ import { mustClose } from './leaks.ts';
 export type TestRedis = {
 	/** Address with the number of a logical database that nobody else uses. */
 	url: string;
-	/** For pub/sub channels, which logical databases do not keep apart: `t12:`. */
+	/** For HUB_REDIS_PREFIX: channels are not kept apart by logical databases. E.g. `t12`. */
 	prefix: string;
 	/** A connection to look and to disturb with. */
 	client: Redis;
@@ -22,7 +22,7 @@ export const createTestRedis = async (): Promise<TestRedis & AsyncDisposable> =>
 	const client = new Redis(url, { maxRetriesPerRequest: 3 });
 	return mustClose(`redis database ${number}`, {
 		url,
-		prefix: `t${number}:`,
+		prefix: `t${number}`,
 		client,
 		close: async () => {
 			await client.flushdb();
