@@ -1,0 +1,271 @@
+// Bookings: what a confirmed hold becomes, and how the clinic's answer settles it. Every change is
+// one transaction with its log entries; nothing is released or repeated blindly.
+import {
+	canMove,
+	type BookingState,
+	type BookingView,
+	type PatientDetails
+} from '#domain/booking.ts';
+import type { VisitKind } from '#domain/codes.ts';
+import type { BookingId, DeviceKey, PatientId } from '#domain/ids.ts';
+import type { RoomEntry } from '#domain/protocol.ts';
+import { SourceSettings } from '#domain/source.ts';
+import type { Instant } from '#domain/time.ts';
+import type { PhiCipher } from '../platform/phi.ts';
+import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
+import type { Actor } from './audit.ts';
+import { logClinicBooking } from './booking-log.ts';
+import { actAs, readPatients } from './patients.ts';
+
+/** What the clinic (or an operator) said of a booking. */
+export type BookingOutcome =
+	| {
+			readonly state: 'booked';
+			readonly appointmentId: string | null;
+			readonly joinUrl: string | null;
+	  }
+	| { readonly state: 'rejected'; readonly because: 'slot_taken' | 'clinic_refused' }
+	/** The answer was lost: the slot stays claimed until somebody knows. */
+	| { readonly state: 'unconfirmed' }
+	| { readonly state: 'cancelled' };
+
+export type SettledBooking = {
+	readonly entries: readonly RoomEntry<unknown>[];
+	readonly deviceKey: DeviceKey;
+	readonly state: BookingState;
+};
+
+/** Unsettled bookings whose next attempt is due; each is lent for `leaseMs`, then due again. */
+export const claimBookings = async (
+	sql: Queryable,
+	{ limit, leaseMs }: { readonly limit: number; readonly leaseMs: number }
+): Promise<BookingId[]> => {
+	const rows = await sql<{ id: BookingId }[]>`
+		update bookings set attempts = attempts + 1,
+			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		where id in (
+			select id from bookings
+			where state in ('confirming', 'unconfirmed') and next_attempt_at <= clock_timestamp()
+			order by next_attempt_at limit ${limit} for update skip locked
+		)
+		returning id`;
+	return rows.map((row) => row.id);
+};
+
+/**
+ * Lends one booking, if it is due and unsettled: false means that somebody else has it or that
+ * there is nothing to do.
+ */
+export const claimBooking = async (
+	sql: Queryable,
+	bookingId: BookingId,
+	leaseMs: number
+): Promise<boolean> => {
+	const rows = await sql`
+		update bookings set attempts = attempts + 1,
+			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		where id = ${bookingId} and state in ('confirming', 'unconfirmed')
+			and next_attempt_at <= clock_timestamp()
+		returning id`;
+	return rows.length > 0;
+};
+
+/** Puts the next attempt off. No effect on a settled booking. */
+export const postponeBooking = async (
+	sql: Queryable,
+	bookingId: BookingId,
+	retryInMs: number
+): Promise<void> => {
+	await sql`
+		update bookings
+		set next_attempt_at = clock_timestamp() + ${retryInMs} * interval '1 millisecond'
+		where id = ${bookingId} and state in ('confirming', 'unconfirmed')`;
+};
+
+/** All a connector needs to book or to look a booking up. `order` misses only the signal. */
+export type StoredOrder = {
+	readonly state: BookingState;
+	readonly attempts: number;
+	readonly createdAt: Instant;
+	readonly order: {
+		readonly source: SourceSettings;
+		readonly bookingId: BookingId;
+		readonly sourceSlotId: string;
+		readonly scheduleKey: string;
+		readonly startsAt: Instant;
+		readonly endsAt: Instant;
+		readonly kind: VisitKind | null;
+		readonly patient: PatientDetails;
+	};
+};
+
+type OrderRow = {
+	state: BookingState;
+	attempts: number;
+	createdAt: Instant;
+	patientId: PatientId;
+	source: unknown;
+	sourceSlotId: string;
+	scheduleKey: string;
+	startsAt: Instant;
+	endsAt: Instant;
+	kind: VisitKind | null;
+};
+
+const readOrderRow = async (tx: Tx, bookingId: BookingId): Promise<OrderRow | undefined> => {
+	const [row] = await tx<OrderRow[]>`
+		select b.state, b.attempts, b.created_at as "createdAt", b.patient_id as "patientId",
+			jsonb_build_object(
+				'key', o.key, 'name', o.name, 'kind', o.kind, 'url', o.url, 'notes', o.notes,
+				'minIntervalMs', o.min_interval_ms, 'freshForMs', o.fresh_for_ms,
+				'windowMs', o.window_ms, 'allowPrivate', o.allow_private, 'booking', o.booking
+			) as source,
+			s.source_slot_id as "sourceSlotId", c.key as "scheduleKey",
+			b.starts_at as "startsAt", b.ends_at as "endsAt", b.kind
+		from bookings b
+		join slots s on s.id = b.slot_id
+		join schedules c on c.id = b.schedule_id
+		join sources o on o.id = b.source_id
+		where b.id = ${bookingId}`;
+	return row;
+};
+
+/**
+ * Reads what must be sent to the clinic, patient included (audited). Null when there is no such
+ * unsettled booking. Throws PhiUnreadable when the patient's row was tampered with.
+ */
+export const readBookingOrder = (
+	sql: Sql,
+	phi: PhiCipher,
+	bookingId: BookingId,
+	actor: Actor
+): Promise<StoredOrder | null> =>
+	sql.begin(async (tx) => {
+		await actAs(tx, actor);
+		const row = await readOrderRow(tx, bookingId);
+		if (row === undefined) return null;
+		const patient = (await readPatients(tx, phi, actor, [row.patientId])).get(row.patientId);
+		if (patient === undefined) return null;
+		const { state, attempts, createdAt, patientId: _patientId, source, ...rest } = row;
+		const order = { ...rest, bookingId, source: SourceSettings.parse(source), patient };
+		return { state, attempts, createdAt, order };
+	});
+
+type SettleRow = {
+	state: BookingState;
+	slotId: number;
+	fence: number;
+	holdId: string;
+	deviceKey: DeviceKey;
+	exclusive: boolean;
+};
+
+/** The place is gone at the clinic: by our booking (the claim stays) or by somebody else's. */
+const takePlace = async (tx: Tx, row: SettleRow): Promise<void> => {
+	await tx`
+		update slots
+		set remaining = greatest(0, remaining - 1),
+			status = case when remaining <= 1 then 'busy' else status end,
+			taken_at = case when remaining <= 1 then clock_timestamp() else taken_at end,
+			own_changed_at = clock_timestamp()
+		where id = ${row.slotId}`;
+};
+
+const dropClaim = async (tx: Tx, row: SettleRow): Promise<void> => {
+	await tx`select drop_claim(${row.slotId}, ${row.fence})`;
+};
+
+const moveSlot = async (tx: Tx, row: SettleRow, outcome: BookingOutcome): Promise<void> => {
+	switch (outcome.state) {
+		case 'unconfirmed':
+			return;
+		case 'booked':
+			await takePlace(tx, row);
+			// K5: the only place of a slot stays claimed while its booking stands, so that a source
+			// that lags behind its own calendar cannot offer it again. One of several places is
+			// counted by `remaining`.
+			if (!row.exclusive) await dropClaim(tx, row);
+			return;
+		case 'rejected':
+			await dropClaim(tx, row);
+			if (outcome.because === 'slot_taken') await takePlace(tx, row);
+			return;
+		case 'cancelled':
+			await dropClaim(tx, row);
+			return;
+		default:
+			outcome satisfies never;
+	}
+};
+
+const holdStateFor = {
+	booked: 'booked',
+	rejected: 'rejected',
+	unconfirmed: 'confirming',
+	cancelled: 'released'
+} as const;
+
+const writeOutcome = async (
+	tx: Tx,
+	bookingId: BookingId,
+	row: SettleRow,
+	outcome: BookingOutcome
+): Promise<void> => {
+	const booked = outcome.state === 'booked' ? outcome : null;
+	const because = outcome.state === 'rejected' ? outcome.because : null;
+	await tx`
+		update bookings
+		set state = ${outcome.state}, sequence = sequence + 1,
+			rejected_because = ${because},
+			appointment_id = coalesce(${booked?.appointmentId ?? null}, appointment_id),
+			join_url = coalesce(${booked?.joinUrl ?? null}, join_url),
+			settled_at = case when ${outcome.state === 'unconfirmed'} then null
+				else clock_timestamp() end
+		where id = ${bookingId}`;
+	await tx`
+		update holds
+		set state = ${holdStateFor[outcome.state]},
+			ended_at = case when ${outcome.state === 'unconfirmed'} then null
+				else clock_timestamp() end
+		where id = ${row.holdId}`;
+};
+
+/**
+ * Moves a booking on (K1) with its hold, slot, rooms and console, in one transaction. Null when the
+ * move is not one of the state machine: settled already, or never there.
+ */
+export const settleBooking = (
+	sql: Sql,
+	bookingId: BookingId,
+	outcome: BookingOutcome
+): Promise<SettledBooking | null> =>
+	sql.begin(async (tx) => {
+		const [row] = await tx<SettleRow[]>`
+			select state, slot_id as "slotId", fence, hold_id as "holdId",
+				device_key as "deviceKey", exclusive
+			from bookings where id = ${bookingId} for update`;
+		if (row === undefined || !canMove(row.state, outcome.state)) return null;
+		await writeOutcome(tx, bookingId, row, outcome);
+		await moveSlot(tx, row, outcome);
+		const slots = outcome.state === 'unconfirmed' ? [] : [row.slotId];
+		const entries = await logClinicBooking(tx, bookingId, { slots });
+		return { entries, deviceKey: row.deviceKey, state: outcome.state };
+	});
+
+/** The owner's view of a booking; null when it is not this device's. */
+export const readBookingView = async (
+	sql: Queryable,
+	device: DeviceKey,
+	bookingId: BookingId
+): Promise<BookingView | null> => {
+	const [row] = await sql<BookingView[]>`
+		select b.id, b.hold_id as "holdId", b.slot_id as "slotId", b.schedule_id as "scheduleId",
+			b.state, b.starts_at as "startsAt", b.ends_at as "endsAt", b.kind,
+			c.practitioner_name as "practitionerName",
+			c.organization_name as "organizationName", c.zone,
+			coalesce(b.phone, c.phone) as phone, b.join_url as "joinUrl", b.link_url as "linkUrl",
+			b.rejected_because as "rejectedBecause", b.sequence
+		from bookings b join schedules c on c.id = b.schedule_id
+		where b.id = ${bookingId} and b.device_key = ${device}`;
+	return row ?? null;
+};

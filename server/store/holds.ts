@@ -1,0 +1,113 @@
+// Holds: exclusive claims on places of slots, made and ended by one database function each
+// (migrations/010-holds.sql), so that every hold is one statement, one transaction, one round trip.
+import type { HoldState, HoldView } from '#domain/hold.ts';
+import type { DeviceKey, HoldId, RequestId, ScheduleId, SlotId } from '#domain/ids.ts';
+import type { RoomEntry } from '#domain/protocol.ts';
+import type { Queryable } from '../platform/postgres.ts';
+
+export type HoldLimits = {
+	readonly ttlMs: number;
+	/** Live holds per device. */
+	readonly maxLive: number;
+	/** Holds a device may place in an hour. */
+	readonly maxPerHour: number;
+};
+
+export type PlacedHold =
+	| {
+			readonly outcome: 'granted';
+			readonly hold: HoldView;
+			/** Empty when the request was a repeat: its entries went out the first time. */
+			readonly entries: readonly RoomEntry<unknown>[];
+	  }
+	| {
+			readonly outcome:
+				| 'slot_taken'
+				| 'slot_gone'
+				| 'slot_past'
+				| 'hold_limit'
+				| 'hour_limit'
+				| 'request_reused';
+	  };
+
+type PlaceRow = {
+	outcome: PlacedHold['outcome'];
+	holdId: HoldId;
+	scheduleId: ScheduleId;
+	fence: number;
+	state: HoldState;
+	ttlMs: number;
+	entries: RoomEntry<unknown>[];
+};
+
+/** `at` sets the instant of the decision, in tests of the very millisecond only. */
+export const placeHold = async (
+	sql: Queryable,
+	asked: { readonly device: DeviceKey; readonly slotId: SlotId; readonly requestId: RequestId },
+	limits: HoldLimits,
+	at: number | null = null
+): Promise<PlacedHold> => {
+	const [row] = await sql<PlaceRow[]>`
+		select outcome, hold_id as "holdId", schedule_id as "scheduleId", fence, state,
+			ttl_ms as "ttlMs", entries
+		from place_hold(${asked.device}, ${asked.requestId}, ${asked.slotId}, ${limits.ttlMs},
+			${limits.maxLive}, ${limits.maxPerHour},
+			to_timestamp(${at}::double precision / 1000))`;
+	if (row === undefined) throw new Error('place_hold() gave no row');
+	if (row.outcome !== 'granted') return { outcome: row.outcome };
+	const { holdId, scheduleId, state, ttlMs, fence, entries } = row;
+	const hold = { id: holdId, slotId: asked.slotId, scheduleId, state, ttlMs, fence };
+	return { outcome: 'granted', hold, entries };
+};
+
+export const releaseHold = async (
+	sql: Queryable,
+	device: DeviceKey,
+	holdId: HoldId
+): Promise<{
+	readonly outcome: 'released' | 'hold_unknown' | 'hold_expired';
+	readonly entries: readonly RoomEntry<unknown>[];
+}> => {
+	const [row] = await sql<
+		{ outcome: 'released' | 'hold_unknown' | 'hold_expired'; entries: RoomEntry<unknown>[] }[]
+	>`select outcome, entries from release_hold(${device}, ${holdId})`;
+	if (row === undefined) throw new Error('release_hold() gave no row');
+	return row;
+};
+
+export type ExpiredHolds = {
+	readonly ended: readonly { readonly holdId: HoldId; readonly deviceKey: DeviceKey }[];
+	/** Slots of handed-over bookings given back to their publisher's word. */
+	readonly handedBack: number;
+	readonly entries: readonly RoomEntry<unknown>[];
+};
+
+/** Ends at most `limit` (500) holds whose time is over; what others have locked waits. */
+export const expireHolds = async (sql: Queryable, limit: number): Promise<ExpiredHolds> => {
+	const [row] = await sql<ExpiredHolds[]>`
+		select ended, handed_back as "handedBack", entries from expire_holds(${limit})`;
+	if (row === undefined) throw new Error('expire_holds() gave no row');
+	return row;
+};
+
+/** A device's hold, or its live holds when `holdId` is null. H1 and H2 by the database's clock. */
+export const readHolds = (
+	sql: Queryable,
+	device: DeviceKey,
+	holdId: HoldId | null
+): Promise<HoldView[]> =>
+	sql<HoldView[]>`
+		select h.id, h.slot_id as "slotId", s.schedule_id as "scheduleId", h.fence,
+			case when h.state = 'held' and h.expires_at <= now.at then 'expired' else h.state end
+				as state,
+			case when h.state = 'held'
+				then greatest(0, extract(epoch from h.expires_at - now.at) * 1000)::bigint
+				else 0 end as "ttlMs"
+		from holds h
+		join slots s on s.id = h.slot_id
+		cross join (select clock_timestamp() as at offset 0) now
+		where h.device_key = ${device}
+			and (h.id = ${holdId} or (${holdId}::uuid is null
+				and h.state = 'held' and h.expires_at > now.at
+				and h.placed_at > now.at - interval '1 day'))
+		order by h.expires_at limit 20`;
