@@ -95,14 +95,11 @@ const levels = ['error', 'warn', 'info', 'debug', 'silent'] as const;
 
 /** In the order of .env.example. */
 export const variables = {
-	mode: z
-		.enum(['production', 'development'], 'must be production or development')
-		.register(notes, {
-			name: 'HUB_MODE',
-			meaning:
-				'production or development. Development has published keys: never for real patients.',
-			fallback: 'production'
-		}),
+	mode: z.enum(['production', 'development'], 'must be production or development').register(notes, {
+		name: 'HUB_MODE',
+		meaning: 'production or development. Development has published keys: never for real patients.',
+		fallback: 'production'
+	}),
 	databaseUrl: address(['postgres', 'postgresql']).register(notes, {
 		name: 'DATABASE_URL',
 		meaning: 'PostgreSQL 15 or newer: the only truth. The user must own the database.',
@@ -161,13 +158,11 @@ export const variables = {
 		meaning: 'Key that signs the private links of clinics and operators.',
 		example: '<32 random bytes in base64>'
 	}),
-	logLevel: z
-		.enum(levels, `must be one of ${levels.join(', ')}`)
-		.register(notes, {
-			name: 'HUB_LOG_LEVEL',
-			meaning: 'error, warn, info, debug or silent.',
-			fallback: 'info'
-		}),
+	logLevel: z.enum(levels, `must be one of ${levels.join(', ')}`).register(notes, {
+		name: 'HUB_LOG_LEVEL',
+		meaning: 'error, warn, info, debug or silent.',
+		fallback: 'info'
+	}),
 	trustProxy: whole(0, 10).register(notes, {
 		name: 'HUB_TRUST_PROXY',
 		meaning: 'How many proxies in front may tell the caller address (X-Forwarded-For).',
