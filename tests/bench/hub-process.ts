@@ -1,0 +1,52 @@
+// Starts the real hub or workers as a process of its own, for benchmarks.
+import { startTied } from '../../ops/embedded/child.ts';
+import { projectRoot } from '../../ops/embedded/paths.ts';
+import { join } from 'node:path';
+
+export type HubProcess = { url: string; pid: number; close(): Promise<void> };
+
+type Options = {
+	readonly databaseUrl: string;
+	readonly redisUrl: string;
+	readonly env?: Readonly<Record<string, string>>;
+	readonly onLine?: (line: string) => void;
+};
+
+const START_TIMEOUT_MS = 30_000;
+const STOP_GRACE_MS = 15_000;
+
+const start = async (entry: string, ready: RegExp, options: Options) => {
+	const child = startTied(process.execPath, [join(projectRoot, entry)], {
+		cwd: projectRoot,
+		env: {
+			PATH: process.env['PATH'] ?? '',
+			HOME: process.env['HOME'] ?? '',
+			HUB_MODE: 'development',
+			HUB_ALLOW_PRIVATE_SOURCES: 'true',
+			DATABASE_URL: options.databaseUrl,
+			REDIS_URL: options.redisUrl,
+			PORT: '0',
+			...options.env
+		},
+		deathSignal: 'KILL',
+		onLine: options.onLine ?? (() => {})
+	});
+	const line = await child.waitForLine(ready, START_TIMEOUT_MS);
+	return { child, line, close: () => child.stop('SIGTERM', STOP_GRACE_MS) };
+};
+
+export const startHub = async (options: Options): Promise<HubProcess> => {
+	const { child, line, close } = await start(
+		'server/main.ts',
+		/"event":"hub_ready".*"port":(\d+)|hub_ready.*port\D+(\d+)/,
+		options
+	);
+	return { url: `http://127.0.0.1:${line[1] ?? line[2]}`, pid: child.pid, close };
+};
+
+export const startWorkers = async (
+	options: Options
+): Promise<{ pid: number; close(): Promise<void> }> => {
+	const { child, close } = await start('workers/main.ts', /workers_ready/, options);
+	return { pid: child.pid, close };
+};
