@@ -1,0 +1,114 @@
+// The slots of one clinic as they change: every change raises the slot's version and the clinic's
+// revision, and is remembered for a while for those who ask what changed since.
+import type { Result } from '#domain/result.ts';
+import { ok, refuse } from '#domain/result.ts';
+import type { SlotStatus, WorldSlot } from './sessions.ts';
+
+export type Slot = Readonly<WorldSlot> & {
+	/** Counts up from 1; the R4 `meta.versionId`. */
+	readonly version: number;
+	/** UTC ms by the clinic's own clock, which may be wrong. */
+	readonly updatedAt: number;
+	/** Who keeps a tentative slot: an API client, a portal visitor's token, or nobody known. */
+	readonly heldBy: string | null;
+	/** UTC ms; after it the tentative slot is free again. */
+	readonly heldUntil: number | null;
+};
+
+export type SlotChange = { kind: 'changed' | 'removed'; slot: Slot; at: number };
+
+export type SlotPatch = Partial<Pick<Slot, 'status' | 'left' | 'heldBy' | 'heldUntil'>>;
+
+export type SlotBook = {
+	get: (id: string) => Slot | undefined;
+	/** All slots, soonest first, equal starts by id. */
+	sorted: () => readonly Slot[];
+	/** Changes with every change of any slot. */
+	revision: () => number;
+	/** The changes still remembered, oldest first, and since when nothing was forgotten. */
+	history: () => { since: number; changes: readonly SlotChange[] };
+	patch: (id: string, patch: SlotPatch) => Result<Slot, 'slot_unknown'>;
+	add: (slots: readonly WorldSlot[]) => number;
+	remove: (id: string) => Result<Slot, 'slot_unknown'>;
+	/** Forgets slots that began before `at`, without calling them removed. */
+	dropBefore: (at: number) => number;
+};
+
+const HISTORY_LIMIT = 20_000;
+
+const inOrder = (one: WorldSlot, other: WorldSlot): number =>
+	one.startAt - other.startAt || (one.id < other.id ? -1 : 1);
+
+const fresh = (slot: WorldSlot, at: number): Slot => ({
+	...slot,
+	version: 1,
+	updatedAt: at,
+	heldBy: null,
+	heldUntil: null
+});
+
+/** Free means that places are left; every other status means that none can be taken. */
+const settle = (slot: Slot, patch: SlotPatch): SlotPatch => {
+	const status: SlotStatus = patch.status ?? slot.status;
+	const left = patch.left ?? (status === 'free' ? Math.max(1, slot.left) : slot.left);
+	if (status === 'free' && left === 0) return { ...patch, status: 'busy', left };
+	const held = status === 'busy-tentative' ? {} : { heldBy: null, heldUntil: null };
+	return { ...patch, ...held, status, left: status === 'busy' ? 0 : left };
+};
+
+/** Creates the slot book of a clinic. `now` is the clinic's own clock, UTC ms. */
+export const createSlotBook = (opening: readonly WorldSlot[], now: () => number): SlotBook => {
+	const openedAt = now();
+	const slots = new Map(opening.map((slot) => [slot.id, fresh(slot, openedAt)]));
+	let order: readonly Slot[] | null = null;
+	let revision = 1;
+	let since = openedAt;
+	let changes: SlotChange[] = [];
+	const note = (change: SlotChange): void => {
+		revision += 1;
+		order = null;
+		changes.push(change);
+		if (changes.length <= HISTORY_LIMIT) return;
+		changes = changes.slice(HISTORY_LIMIT / 2);
+		since = changes[0]?.at ?? since;
+	};
+	return {
+		get: (id) => slots.get(id),
+		sorted: () => (order ??= [...slots.values()].toSorted(inOrder)),
+		revision: () => revision,
+		history: () => ({ since, changes }),
+		patch: (id, patch) => {
+			const slot = slots.get(id);
+			if (slot === undefined) return refuse('slot_unknown');
+			const at = now();
+			const next = { ...slot, ...settle(slot, patch), version: slot.version + 1, updatedAt: at };
+			slots.set(id, next);
+			note({ kind: 'changed', slot: next, at });
+			return ok(next);
+		},
+		add: (more) => {
+			const unseen = more.filter((slot) => !slots.has(slot.id));
+			for (const slot of unseen) {
+				const next = fresh(slot, now());
+				slots.set(slot.id, next);
+				note({ kind: 'changed', slot: next, at: next.updatedAt });
+			}
+			return unseen.length;
+		},
+		remove: (id) => {
+			const slot = slots.get(id);
+			if (slot === undefined) return refuse('slot_unknown');
+			slots.delete(id);
+			note({ kind: 'removed', slot, at: now() });
+			return ok(slot);
+		},
+		dropBefore: (at) => {
+			const past = [...slots.values()].filter((slot) => slot.startAt < at);
+			for (const slot of past) slots.delete(slot.id);
+			if (past.length === 0) return 0;
+			revision += 1;
+			order = null;
+			return past.length;
+		}
+	};
+};

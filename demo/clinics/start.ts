@@ -1,0 +1,224 @@
+// Starts the simulated clinics: one HTTP server each on 127.0.0.1 and one for control. They know
+// nothing of the hub. Also a process: `node demo/clinics/start.ts --seed 1 --port-base 7100`.
+import { parseArgs } from 'node:util';
+import type { Appointment, Clinic } from './clinic.ts';
+import { createClinic } from './clinic.ts';
+import { createControl } from './control.ts';
+import type { BurstRequest } from './driver.ts';
+import { createDriver } from './driver.ts';
+import type { FaultKind, FaultRequest } from './faults.ts';
+import { createFaults } from './faults.ts';
+import { createFhirHandler, FHIR_PATH } from './fhir/server.ts';
+import { createLinksHandler, MANIFEST_PATH } from './links/server.ts';
+import { loadState, saveState } from './memory.ts';
+import type { OperatorNotes } from './operator-notes.ts';
+import { operatorNotesOf } from './operator-notes.ts';
+import type { ClinicKind } from './profiles.ts';
+import type { Served } from './serve.ts';
+import { createServed } from './serve.ts';
+import type { SlotStatus } from './sessions.ts';
+import type { Slot } from './slot-book.ts';
+import type { Organisation } from './world.ts';
+import { createWorld } from './world.ts';
+
+export type ClinicOptions = {
+	seed?: number;
+	/** UTC ms where the world's 14 days and its clock begin; now when absent. */
+	startAt?: number;
+	/** 1 to 12; all when absent. */
+	organisations?: number;
+	/** Only these organisations (keys of profiles.ts). */
+	keys?: readonly string[];
+	/** Slots of all together; 40,000 when absent. */
+	slotCount?: number;
+	/** Control listens here, the clinics on the ports after it; 0 takes free ones. */
+	portBase?: number;
+	/** Slots move by themselves. */
+	live?: boolean;
+	/** How much faster than life slots move, 1 = as in life. */
+	pace?: number;
+	/** A clock to use instead of the running one, UTC ms. */
+	clock?: () => number;
+	/** Keeps appointments and statuses here over a restart. */
+	stateFolder?: string;
+};
+
+export type ClinicTruth = {
+	slots: readonly Slot[];
+	appointments: readonly Appointment[];
+	counts: Readonly<Partial<Record<SlotStatus, number>>>;
+};
+
+export type RunningClinic = {
+	key: string;
+	name: string;
+	kind: ClinicKind;
+	/** The manifest, or the FHIR base. */
+	url: string;
+	operatorNotes: OperatorNotes;
+	organisation: Organisation;
+	/** Starts a fault; null ends all, a kind alone can be ended with `clearFault`. */
+	setFault: (fault: FaultRequest | null) => void;
+	clearFault: (kind: FaultKind) => void;
+	/** Sets a status by hand, or takes the slot out of the calendar; false for an unknown id. */
+	setSlotStatus: (slotId: string, status: SlotStatus | 'removed') => boolean;
+	burst: (request: BurstRequest) => string[];
+	appointments: () => readonly Appointment[];
+	truth: () => ClinicTruth;
+	standingFaults: () => readonly FaultRequest[];
+};
+
+export type RunningClinics = {
+	clinics: RunningClinic[];
+	controlUrl: string;
+	/** Moves the clock on and lives through that time; returns how many slots moved. */
+	step: (ms: number) => number;
+	close: () => Promise<void>;
+};
+
+/** Slots move this often in a live world. */
+const TICK_MS = 250;
+const SAVE_MS = 5000;
+
+const countByStatus = (slots: readonly Slot[]): ClinicTruth['counts'] => {
+	const counts: Partial<Record<SlotStatus, number>> = {};
+	for (const { status } of slots) counts[status] = (counts[status] ?? 0) + 1;
+	return counts;
+};
+
+type Opened = { clinic: Clinic; faults: ReturnType<typeof createFaults>; served: Served };
+
+const openClinic = async (
+	organisation: Organisation,
+	trueNow: () => number,
+	port: number,
+	stateFolder: string | undefined
+): Promise<Opened> => {
+	const faults = createFaults(trueNow);
+	const now = (): number => trueNow() + faults.skewMs();
+	const clinic = createClinic(organisation, now);
+	if (stateFolder !== undefined) loadState(stateFolder, clinic);
+	const { speaks } = organisation.profile;
+	let baseUrl = '';
+	const handler =
+		speaks.kind === 'fhir-slots'
+			? createFhirHandler(clinic, speaks)
+			: createLinksHandler(clinic, speaks, () => baseUrl);
+	const served = await createServed({ handler, faults, now, port });
+	baseUrl = served.url;
+	return { clinic, faults, served };
+};
+
+const describe = (
+	{ clinic, faults, served }: Opened,
+	burst: RunningClinic['burst']
+): RunningClinic => {
+	const { organisation } = clinic;
+	const { key, name, speaks } = organisation.profile;
+	return {
+		key,
+		name,
+		kind: speaks.kind,
+		url: served.url + (speaks.kind === 'fhir-slots' ? FHIR_PATH : MANIFEST_PATH),
+		operatorNotes: operatorNotesOf(organisation),
+		organisation,
+		setFault: (fault) => (fault === null ? faults.clear() : faults.set(fault)),
+		clearFault: faults.clear,
+		setSlotStatus: (slotId, status) =>
+			status === 'removed'
+				? clinic.slots.remove(slotId).ok
+				: clinic.setSlotStatus(slotId, status).ok,
+		burst,
+		appointments: clinic.appointments,
+		truth: () => {
+			const slots = clinic.slots.sorted();
+			return { slots, appointments: clinic.appointments(), counts: countByStatus(slots) };
+		},
+		standingFaults: faults.standing
+	};
+};
+
+const saveAll = (folder: string | undefined, opened: readonly Opened[]): void => {
+	if (folder === undefined) return;
+	for (const { clinic } of opened) saveState(folder, clinic);
+};
+
+/** Starts the clinics of a seed. Rejects when a port is taken. */
+export const startClinics = async (options: ClinicOptions = {}): Promise<RunningClinics> => {
+	const { seed = 1, startAt = Date.now(), portBase = 0, live = false, pace = 1 } = options;
+	const bootedAt = Date.now();
+	let steppedMs = 0;
+	const now = options.clock ?? ((): number => startAt + Date.now() - bootedAt + steppedMs);
+	const world = createWorld({ ...options, seed, startAt });
+	const opened = await Promise.all(
+		world.organisations.map((organisation, at) =>
+			openClinic(organisation, now, portBase === 0 ? 0 : portBase + 1 + at, options.stateFolder)
+		)
+	);
+	const clinicsOnly = opened.map(({ clinic }) => clinic);
+	const driver = createDriver({ clinics: clinicsOnly, seed, pace, now, isAlive: true });
+	const clinics = opened.map((each) =>
+		describe(each, (request) => driver.burst(each.clinic, request))
+	);
+	const step = (ms: number): number => {
+		steppedMs += ms;
+		return driver.step(now());
+	};
+	const control = await createControl({ clinics, step, now, port: portBase });
+	const saver = setInterval(() => saveAll(options.stateFolder, opened), SAVE_MS);
+	saver.unref();
+	if (live) driver.start(TICK_MS);
+	return {
+		clinics,
+		controlUrl: control.url,
+		step,
+		close: async () => {
+			driver.stop();
+			clearInterval(saver);
+			saveAll(options.stateFolder, opened);
+			await Promise.all([control.close(), ...opened.map(({ served }) => served.close())]);
+		}
+	};
+};
+
+const runAsProcess = async (): Promise<void> => {
+	const { values } = parseArgs({
+		options: {
+			seed: { type: 'string', default: '1' },
+			'port-base': { type: 'string', default: '7100' },
+			organisations: { type: 'string' },
+			slots: { type: 'string' },
+			pace: { type: 'string', default: '20' },
+			still: { type: 'boolean', default: false },
+			'state-folder': { type: 'string' }
+		}
+	});
+	const running = await startClinics({
+		seed: Number(values.seed),
+		portBase: Number(values['port-base']),
+		pace: Number(values.pace),
+		live: !values.still,
+		...(values.organisations !== undefined && { organisations: Number(values.organisations) }),
+		...(values.slots !== undefined && { slotCount: Number(values.slots) }),
+		...(values['state-folder'] !== undefined && { stateFolder: values['state-folder'] })
+	});
+	const ready = {
+		ready: true,
+		controlUrl: running.controlUrl,
+		clinics: running.clinics.map(({ key, name, kind, url, operatorNotes }) => ({
+			key,
+			name,
+			kind,
+			url,
+			operatorNotes
+		}))
+	};
+	process.stdout.write(`${JSON.stringify(ready)}\n`);
+	const stop = (): void => {
+		void running.close().then(() => process.exit(0));
+	};
+	process.once('SIGTERM', stop);
+	process.once('SIGINT', stop);
+};
+
+if (import.meta.main) await runAsProcess();
