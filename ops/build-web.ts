@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runToEnd } from './embedded/child.ts';
 import { projectRoot } from './embedded/paths.ts';
+import { PlainError } from './embedded/plain-error.ts';
 
 const SOURCES = ['web', 'domain', 'vite.config.ts', 'package-lock.json'];
 const MADE = new Set(['node_modules', 'paraglide', '.svelte-kit']);
@@ -28,8 +29,8 @@ export const ensureWebBuilt = async (say: (line: string) => void): Promise<void>
 	if (!existsSync(join(projectRoot, 'vite.config.ts')) || isWebBuilt(projectRoot)) return;
 	say('building the pages');
 	const vite = join(projectRoot, 'node_modules/vite/bin/vite.js');
-	await runToEnd(process.execPath, [vite, 'build'], {
-		cwd: projectRoot,
-		timeoutMs: BUILD_TIMEOUT_MS
+	const options = { cwd: projectRoot, timeoutMs: BUILD_TIMEOUT_MS };
+	await runToEnd(process.execPath, [vite, 'build'], options).catch((error: Error) => {
+		throw new PlainError(`The pages could not be built.\n${error.message}`, { cause: error });
 	});
 };

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { checkPostgres, createPostgres } from '#server/platform/postgres.ts';
 import { createEmbeddedPostgres } from '../../ops/embedded/postgres.ts';
 import { createEmbeddedRedis } from '../../ops/embedded/redis.ts';
-import { DemoError } from './demo-error.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 export type Database = {
 	url: string;
@@ -45,11 +45,11 @@ const checkGivenPostgres = async (url: string): Promise<Database> => {
 	try {
 		await sql`select 1`;
 		await checkPostgres(sql).catch((error: Error) => {
-			throw new DemoError(error.message, { cause: error });
+			throw new PlainError(error.message, { cause: error });
 		});
 	} catch (error) {
-		if (error instanceof DemoError) throw error;
-		throw new DemoError(
+		if (error instanceof PlainError) throw error;
+		throw new PlainError(
 			`DATABASE_URL names ${placeOf(url)}, where PostgreSQL cannot be used (${reasonOf(error)}): put that right, or unset DATABASE_URL to use the built-in one.`,
 			{ cause: error }
 		);
@@ -74,7 +74,7 @@ const checkGivenRedis = async (url: string): Promise<Database> => {
 		await client.connect();
 		await client.ping();
 	} catch (error) {
-		throw new DemoError(
+		throw new PlainError(
 			`REDIS_URL names ${placeOf(url)}, where Redis cannot be used (${reasonOf(last ?? error)}): put that right, or unset REDIS_URL to use a built-in one.`,
 			{ cause: error }
 		);

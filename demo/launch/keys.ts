@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DemoError } from './demo-error.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 const Keys = z.strictObject({
 	/** 32 bytes, base64: encrypts patient details. */
@@ -27,6 +27,6 @@ export const keepKeys = (folder: string): Keys => {
 	try {
 		return Keys.parse(JSON.parse(readFileSync(path, 'utf8')));
 	} catch (error) {
-		throw new DemoError(`${path} is damaged: start over with --fresh.`, { cause: error });
+		throw new PlainError(`${path} is damaged: start over with --fresh.`, { cause: error });
 	}
 };

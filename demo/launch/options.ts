@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { join, resolve } from 'node:path';
 import { dataFolder } from '../../ops/embedded/paths.ts';
-import { DemoError } from './demo-error.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 export type DemoOptions = {
 	/** Start over: forget everything an earlier start kept. */
@@ -30,7 +30,7 @@ const parsePort = (text: string | undefined): number | undefined => {
 	if (text === undefined || text === '') return undefined;
 	const port = Number(text);
 	if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-	throw new DemoError(`"${text}" is no port: give a number from 0 to 65535.`);
+	throw new PlainError(`"${text}" is no port: give a number from 0 to 65535.`);
 };
 
 const parse = (args: readonly string[]) => {
@@ -47,11 +47,11 @@ const parse = (args: readonly string[]) => {
 		}).values;
 	} catch (error) {
 		const why = error instanceof Error ? error.message : String(error);
-		throw new DemoError(`${why}\n\n${usage}`, { cause: error });
+		throw new PlainError(`${why}\n\n${usage}`, { cause: error });
 	}
 };
 
-/** Throws a DemoError for arguments it does not know. */
+/** Throws a PlainError for arguments it does not know. */
 export const parseOptions = (args: readonly string[], env: NodeJS.ProcessEnv): DemoOptions => {
 	const values = parse(args);
 	// Recorded data is no part of the simulated world: each keeps its own.

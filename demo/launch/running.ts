@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DemoError } from './demo-error.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 const Running = z.object({
 	pid: z.int().positive(),
@@ -42,14 +42,14 @@ export const readRunning = (folder: string): Running | undefined => {
 	}
 };
 
-/** Takes `folder` for this process; throws a DemoError when another demo has it. */
+/** Takes `folder` for this process; throws a PlainError when another demo has it. */
 export const claimFolder = (
 	folder: string
 ): { tell: (urls: Omit<Running, 'pid'>) => void; release: () => void } => {
 	const other = readRunning(folder);
 	if (other !== undefined) {
 		const where = other.boardUrl === '' ? '' : ` at ${other.boardUrl}`;
-		throw new DemoError(
+		throw new PlainError(
 			`The demo is already running${where} (process ${other.pid}): stop it first, or choose another folder with --data.`
 		);
 	}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { startTied } from '../../ops/embedded/child.ts';
 import type { TiedChild } from '../../ops/embedded/child.ts';
 import { projectRoot } from '../../ops/embedded/paths.ts';
-import { DemoError } from './demo-error.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 export type Server = {
 	name: string;
@@ -44,7 +44,7 @@ const explain = (name: string, started: TiedChild, logPath: string): string =>
 		? 'The port is taken: choose another with --port.'
 		: `The ${name} did not start. Its last lines (all are in ${logPath}):\n${started.tail()}`;
 
-/** Starts one server and waits until it is ready; throws a DemoError with its own words. */
+/** Starts one server and waits until it is ready; throws a PlainError with its own words. */
 export const startServer = async (options: StartOptions): Promise<Server> => {
 	const { name, entry, readyEvent, env, logFolder } = options;
 	const logPath = join(logFolder, `${name}.log`);
@@ -63,7 +63,7 @@ export const startServer = async (options: StartOptions): Promise<Server> => {
 		await started.waitForLine(new RegExp(`\\b${readyEvent}\\b`), READY_TIMEOUT_MS);
 	} catch (error) {
 		await close();
-		throw new DemoError(explain(name, started, logPath), { cause: error });
+		throw new PlainError(explain(name, started, logPath), { cause: error });
 	}
 	return { name, pid: started.pid, exited: started.exited, tail: started.tail, close };
 };

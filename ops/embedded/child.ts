@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { PlainError } from './plain-error.ts';
 
 /** The unprivileged user servers run as when we are root. */
 export type RunAs = { uid: number; gid: number; name: string };
@@ -17,7 +18,7 @@ export const findServerUser = (): RunAs => {
 		const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');
 		if (fields !== undefined) return { name, uid: Number(fields[2]), gid: Number(fields[3]) };
 	}
-	throw new Error(
+	throw new PlainError(
 		'PostgreSQL refuses to run as root and this machine has neither a user "postgres" nor "nobody": add one, or start as an ordinary user.'
 	);
 };

@@ -5,6 +5,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from './child.ts';
 import { cacheFolder, projectRoot } from './paths.ts';
+import { PlainError } from './plain-error.ts';
 
 /** Fits Playwright's `launch` options as it is. */
 export type Chromium = { executablePath: string; args: string[]; env: Record<string, string> };
@@ -65,7 +66,7 @@ const unpack = async (home: string): Promise<void> => {
 const findPackaged = async (say: (line: string) => void): Promise<Chromium> => {
 	const manifest = join(projectRoot, 'node_modules/@sparticuz/chromium/package.json');
 	if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync(manifest)) {
-		throw new Error(
+		throw new PlainError(
 			'No Chromium was found: install one (Debian: apt-get install chromium), or set CHROME_PATH.'
 		);
 	}
@@ -87,7 +88,8 @@ const findPackaged = async (say: (line: string) => void): Promise<Chromium> => {
 export const findChromium = async (say: (line: string) => void = () => {}): Promise<Chromium> => {
 	const named = process.env['CHROME_PATH'];
 	if (named !== undefined && named !== '') {
-		if (!existsSync(named)) throw new Error(`CHROME_PATH names ${named}, which does not exist.`);
+		if (!existsSync(named))
+			throw new PlainError(`CHROME_PATH names ${named}, which does not exist.`);
 		return { executablePath: named, args: ARGS, env: plainEnv() };
 	}
 	const found = installed.find((path) => existsSync(path));

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { PlainError } from './plain-error.ts';
 
 export const projectRoot = resolve(import.meta.dirname, '../..');
 
@@ -49,7 +50,7 @@ export const makeFolder = (folder: string, mode: number): string => {
 const claimSharedFolder = (folder: string): string => {
 	mkdirSync(folder, { recursive: true });
 	if (statSync(folder).uid !== process.getuid?.()) {
-		throw new Error(`${folder} belongs to another user: remove it, then start again.`);
+		throw new PlainError(`${folder} belongs to another user: remove it, then start again.`);
 	}
 	chmodSync(folder, 0o755);
 	return folder;

@@ -16,6 +16,7 @@ import {
 	makeRunFolder,
 	othersCanWalk
 } from './paths.ts';
+import { PlainError } from './plain-error.ts';
 
 export type EmbeddedPostgres = {
 	/** `postgres://hub:…@127.0.0.1:<port>/slotcast`, a superuser. */
@@ -50,7 +51,7 @@ const importBinaries = async (): Promise<string> => {
 		const found: { postgres: string } = await import(name);
 		return dirname(dirname(found.postgres));
 	} catch {
-		throw new Error(
+		throw new PlainError(
 			`No PostgreSQL is packaged for this machine (${name} is not installed): run npm ci again without --omit=optional, or set DATABASE_URL to a PostgreSQL 15 or newer.`
 		);
 	}
@@ -146,7 +147,7 @@ const checkVersion = async (cluster: string, native: string): Promise<void> => {
 	)?.[1];
 	const made = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
 	if (made !== ours) {
-		throw new Error(
+		throw new PlainError(
 			`The data in ${cluster} was made by PostgreSQL ${made} and this is PostgreSQL ${ours}: start over with --fresh, or set DATABASE_URL to a server that can read it.`
 		);
 	}
@@ -169,7 +170,7 @@ const clearStalePid = (cluster: string): void => {
 	if (!existsSync(file)) return;
 	const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
 	if (Number.isInteger(pid) && pid > 0 && isRunningPostgres(pid)) {
-		throw new Error(
+		throw new PlainError(
 			`The database in ${cluster} is already running (process ${pid}): stop the other start of it first.`
 		);
 	}
@@ -210,7 +211,7 @@ const startServer = async (
 			await server.stop('SIGINT', STOP_GRACE_MS);
 			const taken = server.tail().includes('Address already in use');
 			if (taken && options.port !== undefined) {
-				throw new Error(`Port ${port} is taken, so PostgreSQL cannot start: choose another.`, {
+				throw new PlainError(`Port ${port} is taken, so PostgreSQL cannot start: choose another.`, {
 					cause: error
 				});
 			}
@@ -241,7 +242,7 @@ export const createEmbeddedPostgres = async (
 	const home = options.dataDir ? resolve(options.dataDir) : makeRunFolder('postgres');
 	makeFolder(home, as ? 0o755 : 0o700);
 	if (as && !othersCanWalk(home)) {
-		throw new Error(
+		throw new PlainError(
 			`${home} cannot be reached by user ${as.name}, who runs PostgreSQL when you are root: choose a data folder outside private homes.`
 		);
 	}

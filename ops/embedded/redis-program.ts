@@ -5,6 +5,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { runToEnd } from './child.ts';
 import { cacheFolder } from './paths.ts';
+import { PlainError } from './plain-error.ts';
 
 export type RedisProgram = { path: string; env: Record<string, string> };
 
@@ -109,20 +110,22 @@ export const findRedisProgram = async (
 	if (named !== undefined && named !== '') {
 		const program = { path: named, env: {} };
 		if (await works(program)) return program;
-		throw new Error(`REDIS_SERVER_BIN names ${named}, which is no Redis 6.2 or newer: ${advice}`);
+		throw new PlainError(
+			`REDIS_SERVER_BIN names ${named}, which is no Redis 6.2 or newer: ${advice}`
+		);
 	}
 	const installed = await findInstalled(env['PATH'] ?? '');
 	if (installed) return installed;
 	const home = join(cache, 'redis-bin');
 	if (await works(unpacked(home))) return unpacked(home);
-	if (!existsSync(aptGet)) throw new Error(`No Redis was found on this machine: ${advice}`);
+	if (!existsSync(aptGet)) throw new PlainError(`No Redis was found on this machine: ${advice}`);
 	say('fetching Redis (once; nothing is installed)');
 	await rm(home, { recursive: true, force: true });
 	try {
 		await fetchProgram(home, aptGet);
 	} catch (error) {
 		const said = error instanceof Error ? error.message : String(error);
-		throw new Error(`No Redis was found and fetching one failed, so ${advice}\n${said}`, {
+		throw new PlainError(`No Redis was found and fetching one failed, so ${advice}\n${said}`, {
 			cause: error
 		});
 	}

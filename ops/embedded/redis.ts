@@ -8,6 +8,7 @@ import type { RunAs, TiedChild } from './child.ts';
 import { findRedisProgram } from './redis-program.ts';
 import type { RedisProgram } from './redis-program.ts';
 import { findFreePort, isRoot, makeFolder, makeRunFolder, othersCanWalk } from './paths.ts';
+import { PlainError } from './plain-error.ts';
 
 export type EmbeddedRedis = {
 	/** `redis://:…@127.0.0.1:<port>` */
@@ -91,7 +92,7 @@ const startServer = async (
 			await server.stop('SIGTERM', STOP_GRACE_MS);
 			const taken = server.tail().includes('Address already in use');
 			if (taken && options.port !== undefined) {
-				throw new Error(`Port ${port} is taken, so Redis cannot start: choose another.`, {
+				throw new PlainError(`Port ${port} is taken, so Redis cannot start: choose another.`, {
 					cause: error
 				});
 			}
@@ -115,7 +116,7 @@ export const createEmbeddedRedis = async (
 	const home = options.dataDir ? resolve(options.dataDir) : makeRunFolder('redis');
 	makeFolder(home, as ? 0o755 : 0o700);
 	if (as && !(othersCanWalk(home) && othersCanWalk(program.path))) {
-		throw new Error(
+		throw new PlainError(
 			`Redis would have to run as root, because user ${as.name} cannot reach ${program.path} or ${home}: put them outside private homes, or set REDIS_URL.`
 		);
 	}

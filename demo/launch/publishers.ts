@@ -1,0 +1,87 @@
+// Who is polled in the demo: the simulated clinics, or recorded publications served again.
+import { join } from 'node:path';
+import { SourceSettings } from '#domain/source.ts';
+import { startClinics } from '../clinics/start.ts';
+import type { RunningClinic } from '../clinics/start.ts';
+import { makeFolder } from '../../ops/embedded/paths.ts';
+import { startReplay } from '../replay.ts';
+import { areFree } from './port.ts';
+
+export type Publishers = {
+	sources: SourceSettings[];
+	/** Empty when nothing can be steered. */
+	controlUrl: string;
+	close: () => Promise<void>;
+};
+
+type Options = {
+	folder: string;
+	replay: string | undefined;
+	say: (line: string) => void;
+};
+
+/** Clinics keep their ports from start to start, so that the links kept with their times work. */
+const PORT_BASE = 7_100;
+const PORTS = 13;
+/** People book elsewhere this much faster than in life, so that something happens to watch. */
+const PACE = 20;
+const SEED = 1;
+const FHIR_INTERVAL_MS = 3_000;
+
+const intervalOf = ({ organisation }: RunningClinic): number => {
+	const { speaks } = organisation.profile;
+	return speaks.kind === 'fhir-slots' ? FHIR_INTERVAL_MS : speaks.maxAgeS * 1_000;
+};
+
+/** What an operator would enter for this clinic; only facts that hold for everyone there. */
+export const sourceOf = (clinic: RunningClinic): SourceSettings => {
+	const known = clinic.operatorNotes;
+	const minIntervalMs = intervalOf(clinic);
+	return SourceSettings.parse({
+		key: clinic.key,
+		name: clinic.name,
+		kind: clinic.kind,
+		url: clinic.url,
+		notes: {
+			organizationName: clinic.name,
+			zone: known.timeZone,
+			phone: known.phone,
+			...(known.holdsForAll && {
+				regions: [...known.regions],
+				kinds: [...known.visitKinds],
+				languages: [...known.languages],
+				planIds: [...known.planTypes]
+			})
+		},
+		minIntervalMs,
+		freshForMs: 2 * minIntervalMs + 30_000,
+		allowPrivate: true,
+		booking: known.booking === 'fhir-appointment' ? 'fhir' : 'link'
+	});
+};
+
+const openClinics = async ({ folder, say }: Options): Promise<Publishers> => {
+	const portBase = (await areFree(PORT_BASE, PORTS)) ? PORT_BASE : 0;
+	const stateFolder = makeFolder(join(folder, 'clinics'), 0o700);
+	const running = await startClinics({ seed: SEED, portBase, live: true, pace: PACE, stateFolder });
+	const people = running.clinics.flatMap(({ organisation }) => organisation.practitioners);
+	const slots = running.clinics.flatMap(({ organisation }) => organisation.slots);
+	say(
+		`${running.clinics.length} simulated clinics with ${people.length} practitioners and ${slots.length.toLocaleString('en')} times`
+	);
+	return {
+		sources: running.clinics.map(sourceOf),
+		controlUrl: running.controlUrl,
+		close: running.close
+	};
+};
+
+const openReplay = async (folder: string, say: (line: string) => void): Promise<Publishers> => {
+	const replay = await startReplay(folder);
+	say(`${replay.sources.length} recorded publications from ${folder}`);
+	return { sources: replay.sources, controlUrl: '', close: replay.close };
+};
+
+/** Starts the publishers; the sources are what the hub is told of them. */
+export const openPublishers = (options: Options): Promise<Publishers> =>
+	options.replay === undefined ? openClinics(options) : openReplay(options.replay, options.say);

@@ -1,0 +1,48 @@
+// The demo's own use of the hub's store: the schema, the sources, and how the first polls go.
+import type { SourceId } from '#domain/ids.ts';
+import type { SourceSettings } from '#domain/source.ts';
+import { createPostgres } from '#server/platform/postgres.ts';
+import type { Sql } from '#server/platform/postgres.ts';
+import { migrate } from '#server/store/migrate.ts';
+import { deleteSource, listSources, upsertSource } from '#server/store/sources.ts';
+
+export type SeededSource = { id: SourceId; settings: SourceSettings };
+
+export type Store = {
+	/** Brings the schema up to date and makes the sources exactly these. */
+	seed: (sources: readonly SourceSettings[]) => Promise<SeededSource[]>;
+	/** How many of the demo's sources have answered at least once. */
+	countAnswered: () => Promise<number>;
+	close: () => Promise<void>;
+};
+
+const seedSources = async (
+	sql: Sql,
+	sources: readonly SourceSettings[]
+): Promise<SeededSource[]> => {
+	const keys = new Set(sources.map(({ key }) => key));
+	for (const known of await listSources(sql)) {
+		if (!keys.has(known.settings.key)) await deleteSource(sql, known.id);
+	}
+	const seeded: SeededSource[] = [];
+	for (const settings of sources) {
+		seeded.push({ id: await upsertSource(sql, settings), settings });
+	}
+	return seeded;
+};
+
+/** Opens the store of the database at `url`. */
+export const openStore = (url: string, say: (line: string) => void): Store => {
+	const sql = createPostgres(url, { max: 2, applicationName: 'slotcast-demo' });
+	return {
+		seed: async (sources) => {
+			await migrate(sql, (step) => say(`database: ${step}`));
+			return await seedSources(sql, sources);
+		},
+		countAnswered: async () => {
+			const known = await listSources(sql);
+			return known.filter(({ enabled, committedGen }) => enabled && committedGen > 0).length;
+		},
+		close: () => sql.end({ timeout: 5 })
+	};
+};
