@@ -1,12 +1,9 @@
 // The databases of one test run: started once, when the first project that needs them begins, and
 // stopped when the last one ends. Each test file then takes its own part of them.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createPostgres } from '#server/platform/postgres.ts';
-import type { Sql } from '#server/platform/postgres.ts';
+import { migrate } from '#server/store/migrate.ts';
 import { createEmbeddedPostgres } from '../../ops/embedded/postgres.ts';
 import { createEmbeddedRedis } from '../../ops/embedded/redis.ts';
-import { projectRoot } from '../../ops/embedded/paths.ts';
 
 declare module 'vitest' {
 	export interface ProvidedContext {
@@ -48,8 +45,6 @@ const say = (line: string): void => {
 	process.stdout.write(`services: ${line}\n`);
 };
 
-type Migrate = { migrate: (sql: Sql) => Promise<unknown> };
-
 const startPostgres = async (): Promise<Service> => {
 	const server = await createEmbeddedPostgres({ durable: false, onProgress: say });
 	try {
@@ -60,11 +55,7 @@ const startPostgres = async (): Promise<Service> => {
 			max: 1,
 			applicationName: 'test-setup'
 		});
-		const path = join(projectRoot, 'server/store/migrate.ts');
-		if (existsSync(path)) {
-			const { migrate }: Migrate = await import(path);
-			await migrate(template);
-		}
+		await migrate(template);
 		await template.end();
 		return server;
 	} catch (error) {
