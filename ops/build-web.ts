@@ -6,7 +6,15 @@ import { projectRoot } from './embedded/paths.ts';
 import { PlainError } from './embedded/plain-error.ts';
 
 const SOURCES = ['web', 'domain', 'vite.config.ts', 'package-lock.json'];
-const MADE = new Set(['node_modules', 'paraglide', '.svelte-kit']);
+/** Written by the build itself or by other tools, so their age says nothing. */
+const MADE = new Set([
+	'node_modules',
+	'paraglide',
+	'.svelte-kit',
+	'cache',
+	'.meta.json',
+	'README.md'
+]);
 const BUILD_TIMEOUT_MS = 300_000;
 
 /** Milliseconds of the newest file below `path`; 0 when there is none. Made folders do not count. */

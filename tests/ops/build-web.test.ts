@@ -37,6 +37,8 @@ test.each(['web/routes/new.svelte', 'domain/slot.ts', 'vite.config.ts', 'package
 test('[O11] what the build itself makes does not count', () => {
 	write('web/paraglide/messages.js', 300);
 	write('web/node_modules/$app/tsconfig.json', 300);
+	write('web/project.inlang/cache/plugin.json', 300);
+	write('web/project.inlang/README.md', 300);
 	expect(isWebBuilt(root)).toBe(true);
 });
 
