@@ -73,6 +73,9 @@ export const workerOptions = {
 /** An add that Redis has not answered by then is given up; the reconcile loop repairs it. */
 const ADD_TIMEOUT_MS = 1_000;
 
+/** The braces put all keys of the queues on one node of a Redis Cluster, as BullMQ's scripts need. */
+export const queuePrefix = (redisPrefix: string): string => `{${redisPrefix}}`;
+
 export type Queues = {
 	readonly polls: Queue<PollJob>;
 	readonly bookings: Queue<BookingJob>;
@@ -90,6 +93,13 @@ export type Queues = {
 	status(): Promise<readonly QueueStatus[] | null>;
 	isUp(): boolean;
 	close(): Promise<void>;
+};
+
+export type QueueListener = {
+	/** Every connection error: while Redis is down there is one per attempt to reconnect. */
+	readonly onFault?: (error: Error) => void;
+	/** Redis answers (again): what it lost can be added. */
+	readonly onReady?: () => void;
 };
 
 /** The value, or null when it fails or takes longer than `ms`. */
@@ -124,18 +134,19 @@ const chunk = <T>(items: readonly T[], size: number): T[][] =>
 	);
 
 /**
- * The producer's side of the queues, for hub and workers. `onFault` hears of every connection
- * error (count them: while Redis is down there is one per attempt to reconnect).
+ * The producer's side of the queues, for hub and workers. `prefix` is Config.redisPrefix.
  */
 export const createQueues = (
 	redisUrl: string,
 	prefix: string,
-	onFault: (error: Error) => void = () => {}
+	heard: QueueListener = {}
 ): Queues => {
+	const onFault = heard.onFault ?? (() => {});
 	const connection = createRedis(redisUrl, { role: 'publisher', onFault });
+	if (heard.onReady !== undefined) connection.on('ready', heard.onReady);
 	const optionsOf = (name: QueueName): QueueOptions => ({
 		connection,
-		prefix,
+		prefix: queuePrefix(prefix),
 		defaultJobOptions: defaultsOf(name),
 		streams: { events: { maxLen: 100 } }
 	});

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { publicText, logFault, type Log } from '#server/platform/log.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import { SECOND_MS } from '#domain/time.ts';
-import { workerOptions, type QueueName } from '../queues.ts';
+import { queuePrefix, workerOptions, type QueueName } from '../queues.ts';
 
 export type JobWorkerOptions<T> = {
 	readonly queue: QueueName;
@@ -86,7 +86,7 @@ const startWorker = <T>(options: JobWorkerOptions<T>, processor: Processor): Liv
 	const settings: WorkerOptions = {
 		...workerOptions,
 		connection,
-		prefix: redis.prefix,
+		prefix: queuePrefix(redis.prefix),
 		concurrency: options.concurrency
 	};
 	const worker = new Worker(queue, processor, settings);

@@ -1,0 +1,69 @@
+// What an answer changes in the store, and whether it must be seen twice before it removes anything.
+import type { SpokenAnswer } from '#domain/answer.ts';
+import type { SourceId } from '#domain/ids.ts';
+import { unreachable } from '#domain/result.ts';
+import { diffDelta, diffFull, type SlotChange } from '#domain/slot-diff.ts';
+import { slotKeyOf } from '#domain/slot.ts';
+import { toInstant } from '#domain/time.ts';
+import type { Sql } from '#server/platform/postgres.ts';
+import { countFree, readKnownSlots, readSlotsByKeys } from '#server/store/slots.ts';
+import type { PollClaim, Suspect } from '#server/store/sources.ts';
+import { decideShrink } from './decide-shrink.ts';
+
+export type Comparison = {
+	/** What is to be written: nothing is removed while the answer is suspect. */
+	readonly changes: readonly SlotChange[];
+	readonly suspect: Suspect | null;
+};
+
+/** A delta is read against only the slots that it names. */
+const diffAnswer = async (
+	sql: Sql,
+	sourceId: SourceId,
+	answer: SpokenAnswer
+): Promise<SlotChange[]> => {
+	const { listing } = answer;
+	switch (listing.form) {
+		case 'unchanged':
+			return [];
+		case 'full':
+			return diffFull(await readKnownSlots(sql, sourceId), listing.facts, answer);
+		case 'delta': {
+			const keys = [...listing.changed.map(slotKeyOf), ...listing.gone];
+			return diffDelta(await readSlotsByKeys(sql, sourceId, keys), listing, answer);
+		}
+		default:
+			return unreachable(listing);
+	}
+};
+
+/** D7: a loss that must be seen twice, or null. Counts in Postgres only when slots vanish. */
+const suspectOf = async (
+	sql: Sql,
+	claim: PollClaim,
+	answer: SpokenAnswer,
+	changes: readonly SlotChange[]
+): Promise<Suspect | null> => {
+	if (!changes.some((change) => change.kind === 'removed')) return null;
+	const now = claim.pollStartedAt;
+	const from = toInstant(Math.max(now, answer.window.from));
+	const found = decideShrink({
+		now,
+		freeBefore: await countFree(sql, claim.sourceId, { from, to: answer.window.to }),
+		changes,
+		explicitEmpty: answer.explicitEmpty,
+		earlier: claim.suspect
+	});
+	return found === null ? null : { gen: claim.gen, freeAfter: found.freeAfter };
+};
+
+export const compareAnswer = async (
+	sql: Sql,
+	claim: PollClaim,
+	answer: SpokenAnswer
+): Promise<Comparison> => {
+	const changes = await diffAnswer(sql, claim.sourceId, answer);
+	const suspect = await suspectOf(sql, claim, answer, changes);
+	if (suspect === null) return { changes, suspect };
+	return { changes: changes.filter((change) => change.kind !== 'removed'), suspect };
+};

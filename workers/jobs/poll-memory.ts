@@ -1,0 +1,55 @@
+// What this process remembers of its own polls. Only hints: a new process knows nothing of them
+// and polls in full once.
+import type { SourceId } from '#domain/ids.ts';
+import { HOUR_MS } from '#domain/time.ts';
+import { DEADLINE_MS } from './plan-poll.ts';
+
+export type Basis = {
+	/** Generation of the complete answer that this process committed last. */
+	readonly gen: number;
+	/** Token under which the connector keeps its body. */
+	readonly token: string;
+	/** When the source was last asked for everything, on the monotonic clock. */
+	readonly fullAt: number;
+};
+
+type Remembered = { basis: Basis | null; deadlineMs: number };
+
+export type PollMemory = {
+	/** The basis of deltas, or null when another process committed since, or it is too old. */
+	basisOf(sourceId: SourceId, committedGen: number): Basis | null;
+	keep(sourceId: SourceId, basis: Basis | null): void;
+	deadlineOf(sourceId: SourceId): number;
+	setDeadline(sourceId: SourceId, deadlineMs: number): void;
+};
+
+const MAX_SOURCES = 20_000;
+/** So often everything is read anew, whatever the connector believes to be unchanged. */
+export const FULL_EVERY_MS = HOUR_MS;
+
+export const createPollMemory = (now: () => number = () => performance.now()): PollMemory => {
+	const remembered = new Map<SourceId, Remembered>();
+	const of = (sourceId: SourceId): Remembered => {
+		const known = remembered.get(sourceId);
+		if (known !== undefined) return known;
+		const [oldest] = remembered.keys();
+		if (remembered.size >= MAX_SOURCES && oldest !== undefined) remembered.delete(oldest);
+		const made = { basis: null, deadlineMs: DEADLINE_MS };
+		remembered.set(sourceId, made);
+		return made;
+	};
+	return {
+		basisOf: (sourceId, committedGen) => {
+			const { basis } = of(sourceId);
+			if (basis === null || basis.gen !== committedGen) return null;
+			return now() - basis.fullAt < FULL_EVERY_MS ? basis : null;
+		},
+		keep: (sourceId, basis) => {
+			of(sourceId).basis = basis;
+		},
+		deadlineOf: (sourceId) => of(sourceId).deadlineMs,
+		setDeadline: (sourceId, deadlineMs) => {
+			of(sourceId).deadlineMs = deadlineMs;
+		}
+	};
+};

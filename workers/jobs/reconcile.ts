@@ -1,0 +1,149 @@
+// The reconcile loops: from Postgres, the truth, they rebuild what the queues should hold, give
+// back expired holds, write bookings that nobody writes, and raise the alarm for silent sources.
+import type { BookingId, DeviceKey, HoldId, SourceId } from '#domain/ids.ts';
+import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
+import type { Log } from '#server/platform/log.ts';
+import type { Sql } from '#server/platform/postgres.ts';
+import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
+import { listIdleEpisodes } from '#server/store/alerts.ts';
+import { claimBookings } from '#server/store/bookings.ts';
+import { listOverdueSources } from '#server/store/overdue-sources.ts';
+import { listDueSources, type DueSource } from '#server/store/sources.ts';
+import type { Queues } from '../queues.ts';
+import { BOOKING_LEASE_MS } from './write-booking.ts';
+import type { Loop } from './repeat.ts';
+
+export const SWEEP_EVERY_MS = 500;
+export const REPAIR_EVERY_MS = 15 * SECOND_MS;
+/** Bookings are looked for this often: often enough for a patient who waits while Redis is dead. */
+export const BOOKINGS_EVERY_MS = 2 * SECOND_MS;
+export const EPISODES_EVERY_MS = MINUTE_MS;
+
+const SWEEP_LIMIT = 500;
+const SWEEPS_PER_RUN = 20;
+const SOURCES_PER_RUN = 2_000;
+const ADDS_AT_ONCE = 50;
+const BOOKINGS_PER_RUN = 16;
+const EPISODES_PER_RUN = 1_000;
+const ALARMS_PER_RUN = 1_000;
+/** A source that nobody took up for so long gets a job of its own, whatever the queue says. */
+const LATE_MS = 10 * SECOND_MS;
+
+export type SweepDeps = {
+	readonly expireHolds: (limit: number) => Promise<ExpireHoldsReport>;
+	readonly tellEnded: (holdId: HoldId, deviceKey: DeviceKey) => void;
+};
+
+/** W21: ends expired holds in batches until none is left; returns how many. */
+export const sweepHolds =
+	({ expireHolds, tellEnded }: SweepDeps) =>
+	async (): Promise<number> => {
+		let count = 0;
+		for (let batch = 0; batch < SWEEPS_PER_RUN; batch += 1) {
+			const report = await expireHolds(SWEEP_LIMIT);
+			count += report.count;
+			for (const { holdId, deviceKey } of report.ended) tellEnded(holdId, deviceKey);
+			if (report.count < SWEEP_LIMIT) break;
+		}
+		return count;
+	};
+
+export type RepairDeps = {
+	readonly sql: Sql;
+	readonly queues: Pick<Queues, 'addPoll' | 'isUp'>;
+	readonly clock: Clock;
+	readonly log: Log;
+};
+
+const addDue = (
+	{ queues, clock }: RepairDeps,
+	{ id, nextPollAt, pollGen }: DueSource
+): Promise<boolean> => {
+	const now = clock.now();
+	const waitMs = nextPollAt - now;
+	if (waitMs > -LATE_MS) return queues.addPoll(id, waitMs, pollGen);
+	// Its own job is stuck, failed for good or lost with a worker: another id cannot be swallowed.
+	return queues.addPoll(id, 0, pollGen, Math.floor(now / MINUTE_MS));
+};
+
+/**
+ * W7: arms every source that is due before the next run. What is armed already stays as it is.
+ * Returns how many jobs Redis took; 0 at once while it is down.
+ */
+export const repairPolls = (deps: RepairDeps) => async (): Promise<number> => {
+	if (!deps.queues.isUp()) return 0;
+	const due = await listDueSources(deps.sql, {
+		withinMs: REPAIR_EVERY_MS + 5 * SECOND_MS,
+		limit: SOURCES_PER_RUN
+	});
+	let added = 0;
+	for (let at = 0; at < due.length && deps.queues.isUp(); at += ADDS_AT_ONCE) {
+		const batch = due.slice(at, at + ADDS_AT_ONCE);
+		const took = await Promise.all(batch.map((source) => addDue(deps, source)));
+		added += took.filter(Boolean).length;
+	}
+	return added;
+};
+
+/**
+ * Bookings that are due and that no worker took: written right here, so that they reach the clinic
+ * while Redis is dead. A claim keeps them apart from the queue's jobs.
+ */
+export const writeDueBookings =
+	(deps: {
+		readonly sql: Sql;
+		readonly write: (bookingId: BookingId, signal: AbortSignal) => Promise<unknown>;
+		readonly signal: AbortSignal;
+	}) =>
+	async (): Promise<number> => {
+		if (deps.signal.aborted) return 0;
+		const ids = await claimBookings(deps.sql, {
+			limit: BOOKINGS_PER_RUN,
+			leaseMs: BOOKING_LEASE_MS
+		});
+		await Promise.all(ids.map((id) => deps.write(id, deps.signal)));
+		return ids.length;
+	};
+
+/** Running episodes that no poll touched for a while end by being looked at. */
+export const lookAtIdleEpisodes =
+	(deps: { readonly sql: Sql; readonly addAlerts: Queues['addAlerts'] }) =>
+	async (): Promise<number> => {
+		const idleMs = EPISODES_EVERY_MS;
+		const ids = await listIdleEpisodes(deps.sql, { idleMs, limit: EPISODES_PER_RUN });
+		if (ids.length > 0) await deps.addAlerts(ids);
+		return ids.length;
+	};
+
+/** W19: tells once when a source becomes overdue, and once when it is back. */
+export const watchSources = (deps: { readonly sql: Sql; readonly log: Log }) => {
+	let overdue = new Set<SourceId>();
+	return async (): Promise<number> => {
+		const found = await listOverdueSources(deps.sql, ALARMS_PER_RUN);
+		for (const { id, ageMs, failures } of found) {
+			if (!overdue.has(id)) deps.log.error('source_overdue', { sourceId: id, ageMs, failures });
+		}
+		const next = new Set(found.map(({ id }) => id));
+		for (const id of overdue) {
+			if (!next.has(id)) deps.log.info('source_back', { sourceId: id });
+		}
+		overdue = next;
+		return found.length;
+	};
+};
+
+export type ReconcileTasks = {
+	readonly sweep: () => Promise<unknown>;
+	readonly repair: () => Promise<unknown>;
+	readonly bookings: () => Promise<unknown>;
+	readonly episodes: () => Promise<unknown>;
+	readonly watch: () => Promise<unknown>;
+};
+
+export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
+	{ name: 'sweep-holds', everyMs: SWEEP_EVERY_MS, run: tasks.sweep },
+	{ name: 'repair-polls', everyMs: REPAIR_EVERY_MS, run: tasks.repair },
+	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
+	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
+	{ name: 'watch-sources', everyMs: REPAIR_EVERY_MS, run: tasks.watch }
+];

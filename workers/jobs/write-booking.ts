@@ -1,0 +1,159 @@
+// The job write-booking: tells the clinic of a booking and settles what it answered. A lost answer
+// is never repeated blindly: the clinic is asked first, and then sent the same identifier again.
+import type { BookingId } from '#domain/ids.ts';
+import { MINUTE_MS, SECOND_MS } from '#domain/time.ts';
+import { unreachable } from '#domain/result.ts';
+import { logFault, type Log } from '#server/platform/log.ts';
+import type { SettledBooking, StoredOrder } from '#server/store/bookings.ts';
+import type { BookingLookup, BookingOutcome, Connector } from '../connectors/connector.ts';
+import type { Connectors } from '../connectors/connectors.ts';
+import type { Queues } from '../queues.ts';
+
+/** The store's side (server/store/bookings.ts), with its connection and cipher bound. */
+export type BookingStore = {
+	readonly claim: (bookingId: BookingId, leaseMs: number) => Promise<boolean>;
+	readonly read: (bookingId: BookingId) => Promise<StoredOrder | null>;
+	readonly settle: (bookingId: BookingId, outcome: Outcome) => Promise<SettledBooking | null>;
+	readonly postpone: (bookingId: BookingId, retryInMs: number) => Promise<void>;
+};
+
+/** What is stored of an outcome; why an answer was lost is the connector's to tell. */
+export type Outcome = Exclude<BookingOutcome, { state: 'unconfirmed' }> | { state: 'unconfirmed' };
+
+export type BookingDeps = {
+	readonly bookings: BookingStore;
+	readonly connectors: Omit<Connectors, 'close'>;
+	readonly queues: Pick<Queues, 'addBooking'>;
+	/** Publishes the entries and tells the device. */
+	readonly announce: (bookingId: BookingId, settled: SettledBooking) => void;
+	readonly log: Log;
+};
+
+export type BookingReport =
+	/** Settled before, or being written elsewhere. */
+	| { readonly state: 'skipped' }
+	| { readonly state: 'settled'; readonly as: 'booked' | 'rejected' }
+	/** Asked again after `retryInMs`. */
+	| { readonly state: 'open'; readonly retryInMs: number };
+
+/** Asking and booking together stay below the lease, so that two workers never do it at once. */
+export const ASK_DEADLINE_MS = 8 * SECOND_MS;
+export const BOOK_DEADLINE_MS = 12 * SECOND_MS;
+export const BOOKING_LEASE_MS = 30 * SECOND_MS;
+export const LONGEST_PAUSE_MS = 5 * MINUTE_MS;
+
+/** W14: 1 s, 2 s, 4 s … up to five minutes between attempts. */
+export const pauseAfter = (attempts: number): number =>
+	Math.min(SECOND_MS * 2 ** Math.min(Math.max(attempts, 1) - 1, 20), LONGEST_PAUSE_MS);
+
+/** The connector's answer, or `otherwise` when it throws or outlasts its deadline. */
+const ask = async <T>(
+	call: (signal: AbortSignal) => Promise<T>,
+	otherwise: T,
+	{ deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal }
+): Promise<T> => {
+	const limit = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+	const late = new Promise<T>((resolve) => {
+		if (limit.aborted) resolve(otherwise);
+		else limit.addEventListener('abort', () => resolve(otherwise), { once: true });
+	});
+	try {
+		return await Promise.race([call(limit), late]);
+	} catch {
+		// What it threw may quote the patient's data: only that the answer is unknown goes on.
+		return otherwise;
+	}
+};
+
+const lost: BookingOutcome = { state: 'unconfirmed', detail: 'no answer' };
+const unknown: BookingLookup = { state: 'unknown', detail: 'no answer' };
+
+/**
+ * Only the first attempt books straight away. Any later one may follow a request that arrived
+ * though its answer, or the worker that sent it, was lost: it asks first.
+ */
+const consult = async (
+	connector: Connector,
+	stored: StoredOrder,
+	signal: AbortSignal
+): Promise<BookingOutcome> => {
+	const { book, findBooking } = connector;
+	if (book === null || findBooking === null) return lost;
+	const { source, bookingId } = stored.order;
+	if (stored.attempts > 1 || stored.state !== 'confirming') {
+		const found = await ask((limit) => findBooking({ source, bookingId, signal: limit }), unknown, {
+			deadlineMs: ASK_DEADLINE_MS,
+			signal
+		});
+		if (found.state === 'booked') return found;
+		if (found.state === 'unknown') return lost;
+	}
+	return await ask((limit) => book({ ...stored.order, signal: limit }), lost, {
+		deadlineMs: BOOK_DEADLINE_MS,
+		signal
+	});
+};
+
+const postpone = async (
+	deps: BookingDeps,
+	bookingId: BookingId,
+	attempts: number
+): Promise<BookingReport> => {
+	const retryInMs = pauseAfter(attempts);
+	await deps.bookings.postpone(bookingId, retryInMs);
+	await deps.queues.addBooking(bookingId, attempts, retryInMs);
+	return { state: 'open', retryInMs };
+};
+
+const storeOutcome = async (
+	deps: BookingDeps,
+	stored: StoredOrder,
+	outcome: BookingOutcome
+): Promise<BookingReport> => {
+	const { bookingId } = stored.order;
+	const settle = async (to: Outcome): Promise<boolean> => {
+		const settled = await deps.bookings.settle(bookingId, to);
+		if (settled !== null) deps.announce(bookingId, settled);
+		return settled !== null;
+	};
+	switch (outcome.state) {
+		case 'booked':
+		case 'rejected':
+			if (!(await settle(outcome))) return { state: 'skipped' };
+			deps.log.info('booking_settled', { bookingId, as: outcome.state, attempts: stored.attempts });
+			return { state: 'settled', as: outcome.state };
+		case 'unconfirmed':
+			if (stored.state === 'confirming') await settle({ state: 'unconfirmed' });
+			deps.log.warn('booking_unconfirmed', { bookingId, attempts: stored.attempts });
+			return await postpone(deps, bookingId, stored.attempts);
+		default:
+			return unreachable(outcome);
+	}
+};
+
+/** Writes a booking that the caller has claimed. Throws nothing: a fault puts it off. */
+export const writeClaimedBooking =
+	(deps: BookingDeps) =>
+	async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> => {
+		let attempts = 1;
+		try {
+			const stored = await deps.bookings.read(bookingId);
+			if (stored === null) return { state: 'skipped' };
+			attempts = stored.attempts;
+			const connector = deps.connectors[stored.order.source.kind];
+			return await storeOutcome(deps, stored, await consult(connector, stored, signal));
+		} catch (error) {
+			// Someone must act: a person waits for this booking. The lease makes it due again.
+			logFault(deps.log, 'booking_failed', error, { bookingId, attempts });
+			return { state: 'open', retryInMs: BOOKING_LEASE_MS };
+		}
+	};
+
+/** Creates the job. Throws when Postgres cannot be asked. */
+export const createWriteBooking = (deps: BookingDeps) => {
+	const write = writeClaimedBooking(deps);
+	return async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> =>
+		(await deps.bookings.claim(bookingId, BOOKING_LEASE_MS))
+			? await write(bookingId, signal)
+			: { state: 'skipped' };
+};
