@@ -1,0 +1,125 @@
+// Refusals and faults as problem details (RFC 9457): one table gives status and words, and no
+// exception's text ever leaves the hub.
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
+import { refusals } from '#domain/refusals.ts';
+import type { RefusalReason } from '#domain/refusals.ts';
+import type { Refused, Result } from '#domain/result.ts';
+import { logFault, publicText } from '#server/platform/log.ts';
+import type { Log } from '#server/platform/log.ts';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+/** Seconds to wait when the hub is busy, restarting or without its database. */
+const RETRY_AFTER_S = 5;
+
+type Extensions = Readonly<Record<string, unknown>>;
+
+export const isRefusalReason = (text: string): text is RefusalReason =>
+	Object.hasOwn(refusals, text);
+
+const titleOf = (reason: RefusalReason): string => {
+	const words = reason.replaceAll('_', ' ');
+	return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+};
+
+/** X6: `type` is a page of ours per reason, `detail` the table's sentence. */
+export const sendRefusal = (
+	res: Response,
+	reason: RefusalReason,
+	extensions: Extensions = {}
+): void => {
+	const { status, text } = refusals[reason];
+	if (status === 503) res.set('Retry-After', String(RETRY_AFTER_S));
+	const type = `/problems/${reason.replaceAll('_', '-')}`;
+	const problem = { type, title: titleOf(reason), status, detail: text, reason };
+	res
+		.status(status)
+		.set('Cache-Control', 'no-store')
+		.type(PROBLEM_TYPE)
+		.send(JSON.stringify({ ...extensions, ...problem }));
+};
+
+/** The value as JSON, or the refusal as a problem. Personal by default: nobody may store it. */
+export const sendResult = <T>(
+	res: Response,
+	result: Result<T, RefusalReason>,
+	status = 200
+): void => {
+	if (!result.ok) sendRefusal(res, result.reason, result.details);
+	else if (result.value === null) res.status(204).set('Cache-Control', 'no-store').end();
+	else res.status(status).set('Cache-Control', 'no-store').json(result.value);
+};
+
+const MAX_ERRORS = 20;
+
+const pointerOf = (path: readonly PropertyKey[]): string =>
+	`#${path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
+
+const reasonOf = (issues: readonly z.core.$ZodIssue[]): RefusalReason => {
+	const [first, ...others] = issues;
+	const only = others.length === 0 ? first?.message : undefined;
+	return only !== undefined && isRefusalReason(only) ? only : 'bad_request';
+};
+
+/** What a schema found wrong: a single unknown code is its own reason, the rest `bad_request`. */
+export const refusalOfIssues = (error: z.ZodError): Refused<RefusalReason> => ({
+	ok: false,
+	reason: reasonOf(error.issues),
+	details: {
+		errors: error.issues
+			.slice(0, MAX_ERRORS)
+			.map(({ message, path }) => ({ detail: message.slice(0, 200), pointer: pointerOf(path) }))
+	}
+});
+
+export const notFound: RequestHandler = (_req, res) => {
+	res
+		.status(404)
+		.type(PROBLEM_TYPE)
+		.send(
+			JSON.stringify({
+				type: 'about:blank',
+				title: 'Not Found',
+				status: 404,
+				detail: 'There is nothing at this address.'
+			})
+		);
+};
+
+/** Faults of body-parser carry a status; they are the caller's, not ours. */
+const statusOf = (error: unknown): number => {
+	const status =
+		typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined;
+	return typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
+};
+
+const plainProblem = (res: Response, status: number): void => {
+	const title = status === 413 ? 'Content Too Large' : 'Bad Request';
+	const detail = status === 413 ? 'A request may have at most 16 kB.' : refusals.bad_request.text;
+	const type = status === 413 ? 'about:blank' : '/problems/bad-request';
+	res
+		.status(status === 413 ? 413 : 400)
+		.type(PROBLEM_TYPE)
+		.send(JSON.stringify({ type, title, status: status === 413 ? 413 : 400, detail }));
+};
+
+/**
+ * X7: the one place where an exception ends. Logged with an id; the caller is told the id, or, when
+ * the database is away, to come back.
+ */
+export const createFaultHandler =
+	(log: Log, isUnavailable: (error: unknown) => boolean): ErrorRequestHandler =>
+	(error: unknown, req: Request, res: Response, next) => {
+		if (res.headersSent) {
+			next(error);
+			return;
+		}
+		const status = statusOf(error);
+		if (status < 500) {
+			plainProblem(res, status);
+			return;
+		}
+		const id = logFault(log, 'http_fault', error, { request: publicText(req.id) });
+		if (isUnavailable(error)) sendRefusal(res, 'busy_try_again', { id });
+		else sendRefusal(res, 'something_broke', { id });
+	};

@@ -1,0 +1,30 @@
+// What a private link opens: one clinic's console, or the operator's status.
+import { Router } from 'express';
+import { BookingId } from '#domain/ids.ts';
+import { ok } from '#domain/result.ts';
+import { sendRefusal, sendResult } from './problem.ts';
+
+export const staffRoutes = (): Router => {
+	const router = Router();
+
+	router.get('/clinic', async (req, res) => {
+		const { staff } = req.visitor;
+		if (staff?.role !== 'clinic') sendRefusal(res, 'not_allowed');
+		else sendResult(res, await req.hub.readClinic(staff.sourceId));
+	});
+
+	router.post('/clinic/bookings/:id/acknowledge', async (req, res) => {
+		const { staff } = req.visitor;
+		const id = BookingId.safeParse(req.params.id);
+		if (staff?.role !== 'clinic') sendRefusal(res, 'not_allowed');
+		else if (!id.success) sendRefusal(res, 'booking_unknown');
+		else sendResult(res, await req.hub.acknowledgeBooking(staff.sourceId, id.data));
+	});
+
+	router.get('/status', async (req, res) => {
+		if (req.visitor.staff?.role !== 'operator') sendRefusal(res, 'not_allowed');
+		else sendResult(res, ok(await req.hub.readStatus()));
+	});
+
+	return router;
+};

@@ -1,0 +1,162 @@
+// One namespace of the live side: its viewers, its rooms, its beacon. A viewer comes in through
+// `admit` and is gone without a trace when its socket is.
+import type { DeviceKey } from '#domain/ids.ts';
+import type { JoinReply, RoomBatch, RoomEntry } from '#domain/protocol.ts';
+import { refuse } from '#domain/result.ts';
+import type { RoomName } from '#domain/room.ts';
+import { createBeacon } from './beacon.ts';
+import type { Beacon } from './beacon.ts';
+import { createLane, cutLane, encodeEvent, sendTo } from './fan-out.ts';
+import type { PublicConnection } from './fan-out.ts';
+import { createJoin } from './join.ts';
+import type { JoinRequest, Reply } from './join.ts';
+import { createMessageQuota } from './quotas.ts';
+import type { Folding } from './room-batcher.ts';
+import { createRooms } from './rooms.ts';
+import type { Feed, Rooms } from './rooms.ts';
+import type { CutReason, Viewer } from './viewer.ts';
+
+/** What a house needs of a Socket.IO socket. */
+export type HouseSocket = {
+	readonly connected: boolean;
+	readonly conn: PublicConnection;
+	use(middleware: (packet: unknown[], next: (error?: Error) => void) => void): unknown;
+	listeners(event: string): readonly unknown[];
+};
+
+export type HouseParts<C> = {
+	readonly namespace: string;
+	readonly event: string;
+	readonly folding: Folding<C>;
+	readonly feed: Feed<C>;
+	readonly readEntries: (
+		room: RoomName,
+		seq: number,
+		limit: number
+	) => Promise<readonly RoomEntry<C>[] | null>;
+	readonly readHead: (room: RoomName) => Promise<number>;
+	readonly isSure: () => boolean;
+	readonly onFault: (error: unknown) => void;
+	readonly onCut: (reason: CutReason) => void;
+};
+
+export type Person = { readonly device: DeviceKey | null; readonly endsAt: number | null };
+
+export type House<C, S> = {
+	readonly rooms: Rooms<C>;
+	readonly beacon: Beacon;
+	readonly viewers: ReadonlySet<Viewer>;
+	/** Call before any handler is attached; call `dismiss` when the socket is gone. */
+	admit(socket: HouseSocket, person: Person): Viewer;
+	dismiss(viewer: Viewer): void;
+	join(viewer: Viewer, request: JoinRequest<S>): Promise<Reply<JoinReply<C, S>>>;
+	send(viewers: Iterable<Viewer>, event: string, ...args: readonly unknown[]): void;
+	reset(room: RoomName): void;
+	/** Ends viewers whose right to be here is over. */
+	sweep(nowMs: number): void;
+	close(): void;
+};
+
+/** A viewer that is cut gets this long to read why, ms. */
+const CUT_GRACE_MS = 1_000;
+/** Resets come for all rooms at once; their viewers are told once. */
+const RESET_GATHER_MS = 50;
+
+/** Answers what no handler may see: messages beyond the quota and events that do not exist. */
+const guard = (socket: HouseSocket, viewer: Viewer): void => {
+	socket.use(([event, ...args], next) => {
+		const ack = args.at(-1);
+		const verdict = viewer.quota.take(performance.now());
+		if (verdict === 'cut') viewer.cut('quota');
+		else if (verdict === 'allowed' && socket.listeners(String(event)).length > 0) next();
+		else if (typeof ack === 'function') {
+			ack(refuse(verdict === 'refused' ? 'too_many_requests' : 'bad_request'));
+		}
+	});
+};
+
+export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
+	const { namespace, event, feed, folding } = parts;
+	const viewers = new Set<Viewer>();
+	let resetting: NodeJS.Timeout | null = null;
+
+	const onSlow = (viewer: Viewer): void => viewer.cut('slow');
+	const rooms = createRooms<C>({
+		namespace,
+		event,
+		feed,
+		folding,
+		onSlow,
+		onFault: parts.onFault
+	});
+	const { isSure } = parts;
+	const beacon = createBeacon({ namespace, epoch: feed.epoch, sent: rooms.sent, isSure, onSlow });
+
+	const send: House<C, S>['send'] = (to, name, ...args) => {
+		const message = encodeEvent(namespace, name, args);
+		for (const viewer of [...to]) if (!sendTo(viewer.lane, message)) viewer.cut('slow');
+	};
+
+	const sendBatch = (viewer: Viewer, batch: RoomBatch<C>): void => send([viewer], event, batch);
+	const { readEntries, readHead } = parts;
+	const joinParts = { rooms, folding, epoch: feed.epoch, readEntries, readHead };
+	const join = createJoin<C, S>(joinParts, sendBatch);
+
+	const dismiss = (viewer: Viewer): void => {
+		rooms.leaveAll(viewer);
+		beacon.remove(viewer);
+		viewers.delete(viewer);
+	};
+
+	const admit = (socket: HouseSocket, person: Person): Viewer => {
+		const lane = createLane(socket.conn);
+		let isCut = false;
+		const viewer: Viewer = {
+			...person,
+			lane,
+			quota: createMessageQuota(performance.now()),
+			rooms: new Set(),
+			joining: new Map(),
+			roomsKey: '',
+			isOpen: () => socket.connected && !isCut,
+			cut: (reason) => {
+				if (isCut) return;
+				isCut = true;
+				dismiss(viewer);
+				sendTo(lane, encodeEvent(namespace, 'viewer:cut', [{ reason }]));
+				setTimeout(() => cutLane(lane), CUT_GRACE_MS).unref();
+				parts.onCut(reason);
+			}
+		};
+		viewers.add(viewer);
+		beacon.add(viewer);
+		guard(socket, viewer);
+		return viewer;
+	};
+
+	return {
+		rooms,
+		beacon,
+		viewers,
+		admit,
+		dismiss,
+		join,
+		send,
+		reset: (room) => {
+			rooms.reset(room);
+			resetting ??= setTimeout(() => {
+				resetting = null;
+				beacon.all();
+			}, RESET_GATHER_MS);
+		},
+		sweep: (nowMs) => {
+			for (const viewer of [...viewers]) {
+				if (viewer.endsAt !== null && viewer.endsAt <= nowMs) viewer.lane.conn.close();
+			}
+		},
+		close: () => {
+			if (resetting !== null) clearTimeout(resetting);
+			rooms.close();
+		}
+	};
+};
