@@ -2,25 +2,77 @@
 // or late, and nothing becomes wrong.
 import type { Redis } from 'ioredis';
 import type { RoomEntry } from '#domain/protocol.ts';
+import type { Clock } from '#domain/time.ts';
+import { systemClock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { DEFAULT_PREFIX, feedChannel, writeFeedMessages } from './message.ts';
+
+export type PublishCounts = { readonly sent: number; readonly failed: number };
 
 export type Publisher = {
 	/** Returns at once; a failure is counted, never thrown. */
-	readonly publish: (entries: readonly RoomEntry[]) => void;
+	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 	/** Messages sent and not sent since the start. */
-	readonly counts: () => { readonly sent: number; readonly failed: number };
+	readonly counts: () => PublishCounts;
 	/** Waits for messages on their way; the connection belongs to the caller. */
 	readonly close: () => Promise<void>;
 };
 
 export type PublisherParts = {
+	/** A connection with role `publisher`. */
 	readonly redis: Redis;
-	readonly epoch: string;
+	/** As ensureEpoch said; a function where it may change while the process lives. */
+	readonly epoch: string | (() => string);
 	readonly log: Log;
 	/** Config.redisPrefix; default `slotcast`. */
 	readonly prefix?: string;
+	readonly clock?: Clock;
 };
 
-export const createPublisher = (_parts: PublisherParts): Publisher => {
-	throw new Error('being written');
+/** Publishes one text and counts; one log line when it begins to fail, one when it works again. */
+export const createSender = (
+	parts: { readonly redis: Redis; readonly log: Log },
+	channel: string
+): { send: (text: string) => void; counts: () => PublishCounts; close: () => Promise<void> } => {
+	const { redis, log } = parts;
+	const underWay = new Set<Promise<void>>();
+	let sent = 0;
+	let failed = 0;
+	let isFailing = false;
+	const note = (isFailure: boolean): void => {
+		if (isFailure) failed += 1;
+		else sent += 1;
+		if (isFailure === isFailing) return;
+		isFailing = isFailure;
+		if (isFailing) log.warn('publish_failing', { failed });
+		else log.info('publish_working', { failed });
+	};
+	const send = (text: string): void => {
+		const sending = redis.publish(channel, text).then(
+			() => note(false),
+			() => note(true)
+		);
+		underWay.add(sending);
+		void sending.then(() => underWay.delete(sending));
+	};
+	return {
+		send,
+		counts: () => ({ sent, failed }),
+		close: async () => {
+			await Promise.all(underWay);
+		}
+	};
+};
+
+export const createPublisher = (parts: PublisherParts): Publisher => {
+	const clock = parts.clock ?? systemClock;
+	const sender = createSender(parts, feedChannel(parts.prefix ?? DEFAULT_PREFIX));
+	const epoch = (): string => (typeof parts.epoch === 'string' ? parts.epoch : parts.epoch());
+	return {
+		publish: (entries) => {
+			for (const text of writeFeedMessages(epoch(), clock.now(), entries)) sender.send(text);
+		},
+		counts: sender.counts,
+		close: sender.close
+	};
 };

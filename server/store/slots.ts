@@ -1,23 +1,81 @@
-// What the store knows of a source's upcoming slots: the other side of the diff.
+// What the store knows of a source's slots: the other side of the diff. Slots that were removed or
+// have begun are no part of it, so a source that still lists them adds nothing and removes nothing.
+import type { VisitKind } from '#domain/codes.ts';
 import type { SourceId } from '#domain/ids.ts';
-import type { SlotFact, SlotKey } from '#domain/slot.ts';
+import type { SlotFact, SlotKey, SlotStatus } from '#domain/slot.ts';
 import type { Instant } from '#domain/time.ts';
-import type { Sql } from '../platform/postgres.ts';
+import type { Queryable } from '../platform/postgres.ts';
 
-export const readKnownSlots = (_sql: Sql, _sourceId: SourceId): Promise<Map<SlotKey, SlotFact>> => {
-	throw new Error('being written');
+type Row = {
+	readonly key: SlotKey;
+	readonly schedule_key: string;
+	readonly starts_at: Instant;
+	readonly ends_at: Instant;
+	readonly service: string;
+	readonly status: SlotStatus;
+	readonly capacity: number;
+	readonly remaining: number;
+	readonly source_slot_id: string;
+	readonly version: string;
+	readonly kinds: readonly VisitKind[] | null;
+	readonly book_url: string | null;
+	readonly book_phone: string | null;
 };
-export const readSlotsByKeys = (
-	_sql: Sql,
-	_sourceId: SourceId,
-	_keys: readonly SlotKey[]
+
+const factOf = (row: Row): SlotFact => ({
+	scheduleKey: row.schedule_key,
+	startsAt: row.starts_at,
+	endsAt: row.ends_at,
+	service: row.service,
+	status: row.status,
+	capacity: row.capacity,
+	remaining: row.remaining,
+	sourceSlotId: row.source_slot_id,
+	version: row.version,
+	kinds: row.kinds,
+	bookUrl: row.book_url,
+	bookPhone: row.book_phone
+});
+
+const readSlots = async (
+	sql: Queryable,
+	sourceId: SourceId,
+	keys: readonly SlotKey[] | null
 ): Promise<Map<SlotKey, SlotFact>> => {
-	throw new Error('being written');
+	const rows = await sql<Row[]>`
+		select s.key, c.key as schedule_key, s.starts_at, s.ends_at, s.service, s.status, s.capacity,
+			s.remaining, s.source_slot_id, s.version, s.kinds, s.book_url, s.book_phone
+		from slots s join schedules c on c.id = s.schedule_id
+		where s.source_id = ${sourceId} and s.removed_at is null
+			and s.starts_at > clock_timestamp()
+			${keys === null ? sql`` : sql`and s.key = any(${[...keys]})`}`;
+	return new Map(rows.map((row) => [row.key, factOf(row)]));
 };
-export const countFree = (
-	_sql: Sql,
-	_sourceId: SourceId,
-	_window: { readonly from: Instant; readonly to: Instant }
+
+/** Every upcoming slot of a source, as it last told it. */
+export const readKnownSlots = (
+	sql: Queryable,
+	sourceId: SourceId
+): Promise<Map<SlotKey, SlotFact>> => readSlots(sql, sourceId, null);
+
+/** The upcoming slots under these keys: what a delta is compared with. */
+export const readSlotsByKeys = async (
+	sql: Queryable,
+	sourceId: SourceId,
+	keys: readonly SlotKey[]
+): Promise<Map<SlotKey, SlotFact>> =>
+	keys.length === 0 ? new Map() : await readSlots(sql, sourceId, keys);
+
+/** Upcoming slots of the window [from, to) that the source calls free: for the shrink guard. */
+export const countFree = async (
+	sql: Queryable,
+	sourceId: SourceId,
+	window: { readonly from: Instant; readonly to: Instant }
 ): Promise<number> => {
-	throw new Error('being written');
+	const [row] = await sql<{ free: number }[]>`
+		select count(*) as free from slots
+		where source_id = ${sourceId} and removed_at is null and status = 'free' and remaining > 0
+			and starts_at > clock_timestamp()
+			and starts_at >= ${window.from} and starts_at < ${window.to}`;
+	return row?.free ?? 0;
 };

@@ -1,11 +1,13 @@
-// Sources: what to poll, when, and who is polling it now.
-import type { SourceId } from '#domain/ids.ts';
-import type { RoomEntry } from '#domain/protocol.ts';
+// Sources: what to poll, when, and who is polling it now. The fence of every poll is here: a claim
+// raises `poll_gen`, and only its holder may commit.
+import { must } from '#domain/result.ts';
 import type { SilentReason } from '#domain/answer.ts';
+import type { SourceId } from '#domain/ids.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
-import type { Sql } from '../platform/postgres.ts';
+import type { Queryable } from '../platform/postgres.ts';
 
+/** A shrink that waits for a second opinion: the poll that saw it and what it would leave. */
 export type Suspect = { readonly gen: number; readonly freeAfter: number };
 
 export type PollClaim = {
@@ -34,6 +36,7 @@ export type Silence = {
 	readonly sourceId: SourceId;
 	readonly gen: number;
 	readonly reason: SilentReason;
+	/** One plain sentence for the operator; never a body, never a token. */
 	readonly detail: string;
 	readonly retryInMs: number;
 };
@@ -44,32 +47,152 @@ export type DueSource = {
 	readonly pollGen: number;
 };
 
-export const upsertSource = (_sql: Sql, _settings: SourceSettings): Promise<SourceId> => {
-	throw new Error('being written');
+type SourceRow = {
+	readonly id: SourceId;
+	readonly key: string;
+	readonly name: string;
+	readonly kind: SourceSettings['kind'];
+	readonly url: string;
+	readonly notes: SourceSettings['notes'];
+	readonly min_interval_ms: number;
+	readonly fresh_for_ms: number;
+	readonly window_ms: number;
+	readonly allow_private: boolean;
+	readonly booking: SourceSettings['booking'];
+	readonly enabled: boolean;
+	readonly next_poll_at: Instant;
+	readonly committed_gen: number;
 };
-export const claimPoll = (
-	_sql: Sql,
-	_sourceId: SourceId,
-	_leaseMs: number
+
+const settingsOf = (row: SourceRow): SourceSettings => ({
+	key: row.key,
+	name: row.name,
+	kind: row.kind,
+	url: row.url,
+	notes: row.notes,
+	minIntervalMs: row.min_interval_ms,
+	freshForMs: row.fresh_for_ms,
+	windowMs: row.window_ms,
+	allowPrivate: row.allow_private,
+	booking: row.booking
+});
+
+const storedOf = (row: SourceRow): StoredSource => ({
+	id: row.id,
+	settings: settingsOf(row),
+	enabled: row.enabled,
+	nextPollAt: row.next_poll_at,
+	committedGen: row.committed_gen
+});
+
+/**
+ * Adds a source or brings its settings up to date (by `key`); an existing one is enabled again.
+ * Another address means another listing: validators are forgotten, a poll under way is fenced and
+ * the next one is due at once.
+ */
+export const upsertSource = async (sql: Queryable, source: SourceSettings): Promise<SourceId> => {
+	const [row] = await sql<{ id: SourceId }[]>`
+		insert into sources as s (key, name, kind, url, notes, min_interval_ms, fresh_for_ms,
+			window_ms, allow_private, booking)
+		values (${source.key}, ${source.name}, ${source.kind}, ${source.url},
+			${JSON.stringify(source.notes)}::text::jsonb, ${source.minIntervalMs},
+			${source.freshForMs}, ${source.windowMs}, ${source.allowPrivate}, ${source.booking})
+		on conflict (key) do update set
+			name = excluded.name, kind = excluded.kind, url = excluded.url, notes = excluded.notes,
+			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
+			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
+			booking = excluded.booking, enabled = true,
+			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
+				select case when moved then '{}' else s.cursor end,
+					case when moved then null else s.suspect end,
+					case when moved then s.poll_gen + 1 else s.poll_gen end,
+					case when moved then s.poll_gen + 1 else s.committed_gen end,
+					case when moved then null else s.polling_until end,
+					case when moved or not s.enabled then now() else s.next_poll_at end
+				from (select (s.kind, s.url) <> (excluded.kind, excluded.url) as moved) as m
+			)
+		returning id`;
+	return must(row, 'source').id;
+};
+
+/** A job may come this much early (its clock is not the database's), ms. */
+const EARLY_MS = 100;
+
+/**
+ * Begins a poll, alone for `leaseMs`. null = not now: unknown, disabled, not due, or somebody else
+ * is at it. After the lease another may begin; the one before can then no longer commit.
+ */
+export const claimPoll = async (
+	sql: Queryable,
+	sourceId: SourceId,
+	leaseMs: number
 ): Promise<PollClaim | null> => {
-	throw new Error('being written');
+	type Row = SourceRow & {
+		readonly poll_gen: number;
+		readonly cursor: Record<string, unknown>;
+		readonly suspect: Suspect | null;
+		readonly poll_started_at: Instant;
+		readonly failures: number;
+	};
+	const [row] = await sql<Row[]>`
+		update sources set poll_gen = poll_gen + 1, poll_started_at = clock_timestamp(),
+			tried_at = clock_timestamp(),
+			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		where id = ${sourceId} and enabled
+			and next_poll_at <= clock_timestamp() + ${EARLY_MS} * interval '1 millisecond'
+			and (polling_until is null or polling_until <= clock_timestamp())
+		returning *`;
+	if (row === undefined) return null;
+	return {
+		sourceId: row.id,
+		source: settingsOf(row),
+		gen: row.poll_gen,
+		committedGen: row.committed_gen,
+		cursor: row.cursor,
+		suspect: row.suspect,
+		pollStartedAt: row.poll_started_at,
+		failures: row.failures
+	};
 };
-export const recordSilence = (_sql: Sql, _silence: Silence): Promise<boolean> => {
-	throw new Error('being written');
+
+/** Writes that a source told nothing; its slots stay as they were. false = a newer poll began. */
+export const recordSilence = async (sql: Queryable, silence: Silence): Promise<boolean> => {
+	const rows = await sql`
+		update sources set outcome = ${silence.reason}, detail = ${silence.detail.slice(0, 500)},
+			failures = failures + 1, polling_until = null,
+			next_poll_at = clock_timestamp() + ${silence.retryInMs} * interval '1 millisecond'
+		where id = ${silence.sourceId} and poll_gen = ${silence.gen}
+			and committed_gen < ${silence.gen} and polling_until is not null
+		returning id`;
+	return rows.length === 1;
 };
-export const listDueSources = (
-	_sql: Sql,
-	_within: { readonly withinMs: number; readonly limit: number }
+
+/** Sources to poll now or within `withinMs` that nobody is polling, the most overdue first. */
+export const listDueSources = async (
+	sql: Queryable,
+	within: { readonly withinMs: number; readonly limit: number }
 ): Promise<DueSource[]> => {
-	throw new Error('being written');
+	const rows = await sql<{ id: SourceId; next_poll_at: Instant; poll_gen: number }[]>`
+		select id, next_poll_at, poll_gen from sources
+		where enabled
+			and next_poll_at <= clock_timestamp() + ${within.withinMs} * interval '1 millisecond'
+			and (polling_until is null or polling_until <= clock_timestamp())
+		order by next_poll_at, id limit ${within.limit}`;
+	return rows.map((row) => ({
+		id: row.id,
+		nextPollAt: row.next_poll_at,
+		pollGen: row.poll_gen
+	}));
 };
-export const listSources = (_sql: Sql): Promise<StoredSource[]> => {
-	throw new Error('being written');
+
+export const listSources = async (sql: Queryable): Promise<StoredSource[]> => {
+	const rows = await sql<SourceRow[]>`select * from sources order by key`;
+	return rows.map(storedOf);
 };
-export const readSource = (_sql: Sql, _id: SourceId): Promise<StoredSource | null> => {
-	throw new Error('being written');
+
+export const readSource = async (sql: Queryable, id: SourceId): Promise<StoredSource | null> => {
+	const [row] = await sql<SourceRow[]>`select * from sources where id = ${id}`;
+	return row === undefined ? null : storedOf(row);
 };
-/** Its slots go from every room; a source with bookings stays, disabled. */
-export const deleteSource = (_sql: Sql, _id: SourceId): Promise<RoomEntry[]> => {
-	throw new Error('being written');
-};
+
+export { deleteSource } from './delete-source.ts';

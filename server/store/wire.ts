@@ -34,7 +34,7 @@ export const wireSlotOf = (slot: SlotTimes, view: WireView): WireSlot => [
 	slot.id,
 	slot.scheduleId,
 	Math.floor(slot.startsAt / MINUTE_MS),
-	Math.max(1, Math.round((slot.endsAt - slot.startsAt) / MINUTE_MS)),
+	Math.round((slot.endsAt - slot.startsAt) / MINUTE_MS),
 	view.state,
 	view.left
 ];
@@ -42,3 +42,22 @@ export const wireSlotOf = (slot: SlotTimes, view: WireView): WireSlot => [
 /** An open slot whole, because a viewer may not know it; any other as `[slot, state]`. */
 export const wireChangeOf = (slot: SlotTimes, view: WireView): WireChange =>
 	view.state === slotStates.open ? wireSlotOf(slot, view) : [slot.id, view.state];
+
+const isOnBoard = ({ state }: WireView): boolean =>
+	state === slotStates.open || state === slotStates.held;
+
+/**
+ * S8: the change that brings a viewer from `before` to `after`; null = there is nothing to tell.
+ * A slot that was on no board (gone or taken) travels whole when it comes onto one, and is not
+ * told at all when it does not.
+ */
+export const wireNewsOf = (
+	slot: SlotTimes,
+	before: WireView,
+	after: WireView
+): WireChange | null => {
+	if (before.state === after.state && before.left === after.left) return null;
+	if (before.state === slotStates.gone && !isOnBoard(after)) return null;
+	if (!isOnBoard(before) && isOnBoard(after)) return wireSlotOf(slot, after);
+	return wireChangeOf(slot, after);
+};

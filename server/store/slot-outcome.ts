@@ -1,0 +1,56 @@
+// What becomes of one slot when a poll tells something of it. Pure: the row is locked by the
+// caller, the time is the database's.
+import type { SlotFact } from '#domain/slot.ts';
+import { slotStates, type SlotState, type SlotStatus } from '#domain/slot.ts';
+import { goneView, wireViewOf, type WireView } from './wire.ts';
+
+/** The row as it is, before the poll's word. */
+export type SlotBefore = {
+	readonly status: SlotStatus;
+	readonly remaining: number;
+	readonly isRemoved: boolean;
+	readonly liveClaims: number;
+	/** We changed it (hold, booking) after this poll began: the poll may not know. */
+	readonly isOwnNewer: boolean;
+};
+
+export type SlotOutcome = {
+	/** S6: the row stays as we made it; the next full listing decides. */
+	readonly isKept: boolean;
+	readonly before: WireView;
+	readonly after: WireView;
+	/** What becomes of `taken_at`: 'now' when it closed or vanished, 'clear' when open, or 'keep'. */
+	readonly takenAt: 'now' | 'clear' | 'keep';
+};
+
+const isMoreOpen = (before: WireView, after: WireView): boolean =>
+	after.state === slotStates.open && (before.state !== slotStates.open || after.left > before.left);
+
+const isOffered = (state: SlotState): boolean =>
+	state === slotStates.open || state === slotStates.held;
+
+const takenAtOf = (before: WireView, after: WireView): SlotOutcome['takenAt'] => {
+	if (after.state === slotStates.open) return 'clear';
+	return isOffered(before.state) && !isOffered(after.state) ? 'now' : 'keep';
+};
+
+/** `fact` null = no longer listed. `row` null = never seen before. */
+export const decideSlot = (
+	row: SlotBefore | null,
+	fact: Pick<SlotFact, 'status' | 'remaining'> | null
+): SlotOutcome => {
+	const before = row === null ? goneView : wireViewOf(row);
+	const after =
+		fact === null
+			? goneView
+			: wireViewOf({
+					status: fact.status,
+					remaining: fact.remaining,
+					isRemoved: false,
+					liveClaims: row?.liveClaims ?? 0
+				});
+	if (row !== null && row.isOwnNewer && isMoreOpen(before, after)) {
+		return { isKept: true, before, after: before, takenAt: 'keep' };
+	}
+	return { isKept: false, before, after, takenAt: takenAtOf(before, after) };
+};
