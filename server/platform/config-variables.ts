@@ -218,6 +218,11 @@ export const variables = {
 		meaning: 'Days past times without a booking are kept.',
 		fallback: '30'
 	}),
+	patientDays: whole(1, 3_650).register(notes, {
+		name: 'HUB_PATIENT_DAYS',
+		meaning: 'Days after the last visit until the details of a patient are destroyed for good.',
+		fallback: '365'
+	}),
 	upkeepCron: z
 		.string()
 		.regex(/^(\S+ ){4,5}\S+$/, 'must be a cron line of 5 or 6 fields')

@@ -1,0 +1,79 @@
+// The nightly upkeep, started by node-cron: partitions ahead, old rows behind, keys re-wrapped, the
+// details of patients from long ago destroyed. Once a night, however many workers there are.
+import { schedule } from 'node-cron';
+import type { ScheduledTask } from 'node-cron';
+import { MINUTE_MS } from '#domain/time.ts';
+import { logFault, publicText, type Log } from '#server/platform/log.ts';
+import type { PhiCipher } from '#server/platform/phi.ts';
+import type { Sql } from '#server/platform/postgres.ts';
+import { shredOldPatients } from '#server/store/old-patients.ts';
+import { rewrapPatients } from '#server/store/patients.ts';
+import { beginUpkeep, finishUpkeep } from '#server/store/upkeep-runs.ts';
+import { purgeOld, rollPartitions, type PurgeCounts } from '#server/store/upkeep.ts';
+
+export type UpkeepDeps = {
+	readonly sql: Sql;
+	readonly phi: PhiCipher;
+	readonly limits: {
+		readonly changeLogDays: number;
+		readonly slotDays: number;
+		readonly patientDays: number;
+	};
+	readonly log: Log;
+};
+
+export type UpkeepCounts = PurgeCounts & {
+	readonly rolled: number;
+	readonly rewrapped: number;
+	readonly shredded: number;
+};
+
+const BATCH = 500;
+const MAX_BATCHES = 200;
+
+/** Repeats a batch of work until it finds no more, within a bound. */
+const inBatches = async (work: (limit: number) => Promise<number>): Promise<number> => {
+	let total = 0;
+	for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
+		const done = await work(BATCH);
+		total += done;
+		if (done < BATCH) break;
+	}
+	return total;
+};
+
+/** W20: null = another worker does or did this night's upkeep. */
+export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> => {
+	const { sql, phi, limits, log } = deps;
+	const night = await beginUpkeep(sql);
+	if (night === null) return null;
+	const rolled = await rollPartitions(sql);
+	const purged = await purgeOld(sql, limits);
+	const rewrapped = await inBatches((limit) => rewrapPatients(sql, phi, limit));
+	const shredded = await inBatches((limit) => shredOldPatients(sql, limits.patientDays, limit));
+	const counts = { ...purged, rolled, rewrapped, shredded };
+	await finishUpkeep(sql, night, counts);
+	log.info('upkeep_done', { night: publicText(night), ...counts });
+	return counts;
+};
+
+/** Workers of one fleet do not all wake in the same second. */
+const SPREAD_MS = 10 * MINUTE_MS;
+
+/** `cron` is read in UTC. Stop it with `destroy()`. Throws for a line that is no cron line. */
+export const scheduleUpkeep = (
+	cron: string,
+	deps: UpkeepDeps,
+	spreadMs = SPREAD_MS
+): ScheduledTask =>
+	schedule(
+		cron,
+		async () => {
+			try {
+				await runUpkeep(deps);
+			} catch (error) {
+				logFault(deps.log, 'upkeep_failed', error);
+			}
+		},
+		{ name: 'upkeep', timezone: 'UTC', noOverlap: true, maxRandomDelay: spreadMs }
+	);
