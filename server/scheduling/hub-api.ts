@@ -1,12 +1,20 @@
 // Everything the hub can do, put together from its use cases: what HTTP routes, socket handlers and
 // pages are given.
 import type { HubApi } from '#domain/api.ts';
+import { MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
 import type { BookingId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
+import { confirmBooking } from './confirm-booking.ts';
+import { listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
+import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
+import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
+import { acknowledgeBooking, readClinic } from './read-clinic.ts';
+import { readStatus } from './read-status.ts';
+import { listAlerts, listNotices, subscribeAlert, unsubscribeAlert } from './subscribe-alerts.ts';
 
 export type HubApiDeps = {
 	readonly sql: Sql;
@@ -20,9 +28,39 @@ export type HubApiDeps = {
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
 	readonly feedLagMs: () => number | null;
-	readonly config: { readonly holdTtlMs: number; readonly maxHoldsPerDevice: number };
+	readonly config: {
+		readonly holdTtlMs: number;
+		readonly maxHoldsPerDevice: number;
+		readonly maxHoldsPerHour?: number;
+	};
 };
 
-export const createHubApi = (_deps: HubApiDeps): HubApi => {
-	throw new Error('not composed yet');
+export const createHubApi = (deps: HubApiDeps): HubApi => {
+	const { sql, phi, publish, config } = deps;
+	const limits = {
+		ttlMs: config.holdTtlMs,
+		maxLive: config.maxHoldsPerDevice,
+		maxPerHour: config.maxHoldsPerHour ?? MAX_HOLDS_PER_HOUR
+	};
+	return {
+		readBoard: readBoard(deps),
+		readSchedules: readSchedules(deps),
+		readSlot: readSlot(deps),
+		nearestOpen: nearestOpen(deps),
+		placeHold: placeHold({ sql, publish, limits }),
+		readHold: readHold(deps),
+		releaseHold: releaseHold(deps),
+		listHolds: listHolds(deps),
+		confirmBooking: confirmBooking({ sql, phi, publish, enqueue: deps.enqueueBooking }),
+		readBooking: readBooking(deps),
+		awaitBooking: awaitBooking(deps),
+		calendarFile: calendarFile(deps),
+		subscribeAlert: subscribeAlert(deps),
+		unsubscribeAlert: unsubscribeAlert(deps),
+		listAlerts: listAlerts(deps),
+		listNotices: listNotices(deps),
+		readClinic: readClinic(deps),
+		acknowledgeBooking: acknowledgeBooking(deps),
+		readStatus: readStatus(deps)
+	};
 };

@@ -151,17 +151,21 @@ export const readBookingOrder = (
 		return { state, attempts, createdAt, order };
 	});
 
-type SettleRow = {
-	state: BookingState;
-	slotId: number;
-	fence: number;
-	holdId: string;
-	deviceKey: DeviceKey;
-	exclusive: boolean;
+/** One claimed place: the slot, its claim's fence, and whether it is the slot's only place. */
+type ClaimedPlace = {
+	readonly slotId: number;
+	readonly fence: number;
+	readonly exclusive: boolean;
+};
+
+type SettleRow = ClaimedPlace & {
+	readonly state: BookingState;
+	readonly holdId: string;
+	readonly deviceKey: DeviceKey;
 };
 
 /** The place is gone at the clinic: by our booking (the claim stays) or by somebody else's. */
-const takePlace = async (tx: Tx, row: SettleRow): Promise<void> => {
+const takePlace = async (tx: Tx, row: ClaimedPlace): Promise<void> => {
 	await tx`
 		update slots
 		set remaining = greatest(0, remaining - 1),
@@ -171,11 +175,16 @@ const takePlace = async (tx: Tx, row: SettleRow): Promise<void> => {
 		where id = ${row.slotId}`;
 };
 
-const dropClaim = async (tx: Tx, row: SettleRow): Promise<void> => {
+const dropClaim = async (tx: Tx, row: ClaimedPlace): Promise<void> => {
 	await tx`select drop_claim(${row.slotId}, ${row.fence})`;
 };
 
-const moveSlot = async (tx: Tx, row: SettleRow, outcome: BookingOutcome): Promise<void> => {
+/** What an outcome means for the slot's row; the log entries are the caller's. */
+export const moveSlot = async (
+	tx: Tx,
+	row: ClaimedPlace,
+	outcome: BookingOutcome
+): Promise<void> => {
 	switch (outcome.state) {
 		case 'unconfirmed':
 			return;

@@ -25,7 +25,7 @@ return floor(extract(epoch from p_at) / 60)::bigint;
 
 create function slot_minutes(p_from timestamptz, p_to timestamptz) returns integer
 language sql immutable parallel safe
-return round(extract(epoch from p_to - p_from) / 60)::integer;
+return greatest(1, round(extract(epoch from p_to - p_from) / 60))::integer;
 
 -- A WireChange: open slots travel whole, every other change as [slot, state].
 create function wire_change(p_slot slots, p_at timestamptz) returns jsonb

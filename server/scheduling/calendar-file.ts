@@ -1,0 +1,56 @@
+// The calendar file of a booking (RFC 5545, RFC 7986): neutral words, UTC times, no patient data.
+// A calendar on a shared phone or a work computer must not tell what the visit is about.
+import ical, { ICalCalendarMethod, ICalEventStatus } from 'ical-generator';
+import type { BookingState, BookingView } from '#domain/booking.ts';
+import { modalities, type VisitKind } from '#domain/codes.ts';
+import type { Instant } from '#domain/time.ts';
+
+const statusFor: Readonly<Record<BookingState, ICalEventStatus>> = {
+	confirming: ICalEventStatus.TENTATIVE,
+	unconfirmed: ICalEventStatus.TENTATIVE,
+	handed_over: ICalEventStatus.TENTATIVE,
+	booked: ICalEventStatus.CONFIRMED,
+	rejected: ICalEventStatus.CANCELLED,
+	cancelled: ICalEventStatus.CANCELLED
+};
+
+const featuresOf = (kind: VisitKind): string => {
+	const modality = modalities.find((one) => one.id === kind);
+	return (modality?.icalConferenceFeatures ?? []).join(',');
+};
+
+/** The library escapes , and ; as in texts, but a URI value has no escapes (RFC 5545, 3.3.13). */
+const asUriValue = (url: string): string => url.replaceAll(',', '%2C').replaceAll(';', '%3B');
+
+const telUri = (phone: string): string => `tel:${phone.replaceAll(/[^+0-9]/g, '')}`;
+
+/** How to join, as CONFERENCE: the clinic's link, else its telephone for a visit by phone. */
+const conferenceOf = (booking: BookingView): [string, string][] => {
+	const kind = booking.kind ?? 'video';
+	const property = (features: string) => `CONFERENCE;VALUE=URI;FEATURE="${features}"`;
+	if (booking.joinUrl !== null) return [[property(featuresOf(kind)), asUriValue(booking.joinUrl)]];
+	if (booking.phone === null) return [];
+	return [[property(featuresOf('phone')), telUri(booking.phone)]];
+};
+
+/** `text/calendar`, CRLF, lines folded. The same UID and a rising SEQUENCE replace what was there. */
+export const makeCalendarFile = (booking: BookingView, now: Instant): string => {
+	const calendar = ical({
+		prodId: { company: 'Slotcast', product: 'Visits', language: 'EN' },
+		method:
+			booking.state === 'cancelled' || booking.state === 'rejected'
+				? ICalCalendarMethod.CANCEL
+				: ICalCalendarMethod.PUBLISH
+	});
+	calendar.createEvent({
+		id: `${booking.id}@slotcast`,
+		stamp: new Date(now),
+		start: new Date(booking.startsAt),
+		end: new Date(booking.endsAt),
+		summary: 'Telehealth visit',
+		sequence: booking.sequence,
+		status: statusFor[booking.state],
+		x: conferenceOf(booking)
+	});
+	return `${calendar.toString()}\r\n`;
+};

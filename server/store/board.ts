@@ -1,0 +1,150 @@
+// Reading the board: rooms' positions, providers and their times out of one snapshot of the
+// database, so that what a viewer is shown and the number it continues from belong together.
+import type { VisitKind } from '#domain/codes.ts';
+import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
+import type { WireSlot } from '#domain/protocol.ts';
+import type { RoomName } from '#domain/room.ts';
+import type { Instant } from '#domain/time.ts';
+import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
+
+/** One read-only snapshot for all statements of `work`. */
+export const withSnapshot = <T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> =>
+	sql.begin('isolation level repeatable read read only', work) as Promise<T>;
+
+export type SnapshotPoint = {
+	readonly epoch: string;
+	readonly asOf: Instant;
+	readonly heads: Readonly<Record<RoomName, number>>;
+};
+
+/** Epoch, the database's time, and the position of every named room (0 = nothing logged yet). */
+export const readPoint = async (
+	sql: Queryable,
+	rooms: readonly RoomName[]
+): Promise<SnapshotPoint> => {
+	const [row] = await sql<{ epoch: string | null; asOf: Instant; heads: Record<string, number> }[]>`
+		select (select epoch from epochs) as epoch, clock_timestamp() as "asOf",
+			coalesce((select jsonb_object_agg(name, seq) from rooms where name = any (${[...rooms]})), '{}')
+				as heads`;
+	if (row === undefined) throw new Error('no snapshot point');
+	const heads = Object.fromEntries(rooms.map((room) => [room, row.heads[room] ?? 0]));
+	return { epoch: row.epoch ?? '', asOf: row.asOf, heads };
+};
+
+export type ScheduleRow = {
+	readonly id: ScheduleId;
+	readonly sourceId: SourceId;
+	readonly practitionerName: string;
+	readonly organizationName: string;
+	readonly kinds: readonly VisitKind[];
+	readonly languages: readonly string[];
+	readonly regions: readonly string[];
+	readonly specialtyIds: readonly string[];
+	readonly planIds: readonly string[] | null;
+	readonly zone: string;
+	readonly phone: string | null;
+	readonly booking: 'fhir' | 'link' | 'phone';
+	/** When its source last gave a good answer; null = never. */
+	readonly checkedAt: Instant | null;
+	readonly freshForMs: number;
+};
+
+const scheduleColumns = (sql: Queryable) => sql`
+	c.id, c.source_id as "sourceId", c.practitioner_name as "practitionerName",
+	c.organization_name as "organizationName", c.kinds, c.languages, c.regions,
+	c.specialty_ids as "specialtyIds", c.plan_ids as "planIds", c.zone, c.phone, o.booking,
+	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs"`;
+
+/** Providers whose times are offered in any of the rooms; only of sources that are switched on. */
+export const readSchedulesOfRooms = (
+	sql: Queryable,
+	rooms: readonly RoomName[]
+): Promise<ScheduleRow[]> =>
+	sql<ScheduleRow[]>`
+		select ${scheduleColumns(sql)}
+		from schedules c join sources o on o.id = c.source_id
+		where o.enabled
+			and c.room_ids && (select coalesce(array_agg(id), '{}') from rooms
+				where name = any (${[...rooms]}))
+		order by c.id`;
+
+export const readSchedulesById = (
+	sql: Queryable,
+	ids: readonly ScheduleId[]
+): Promise<ScheduleRow[]> =>
+	sql<ScheduleRow[]>`
+		select ${scheduleColumns(sql)}
+		from schedules c join sources o on o.id = c.source_id
+		where c.id = any (${[...ids]}::bigint[]) order by c.id`;
+
+/** Names of the rooms in which a schedule's times are offered. */
+export const readRoomsOfSchedule = async (
+	sql: Queryable,
+	id: ScheduleId
+): Promise<readonly RoomName[]> => {
+	const rows = await sql<{ name: RoomName }[]>`
+		select r.name from schedules c join rooms r on r.id = any (c.room_ids) where c.id = ${id}`;
+	return rows.map((row) => row.name);
+};
+
+const wireColumns = (sql: Queryable, at: Instant) => sql`
+	s.id, s.schedule_id, start_minute(s.starts_at)::integer, slot_minutes(s.starts_at, s.ends_at),
+	slot_state(s.status, s.remaining, live_claims(s.claim_untils, ${at}), s.removed_at is not null)
+		as state,
+	case when s.status = 'free' and s.removed_at is null
+		then greatest(0, s.remaining - live_claims(s.claim_untils, ${at})) else 0 end as places`;
+
+/** Rows as positional arrays: exactly what travels. */
+const asWire = (rows: unknown): readonly WireSlot[] => rows as readonly WireSlot[];
+
+/** Open and held times of these schedules that start in (at, at + windowMs), soonest first. */
+export const readOpenSlots = async (
+	sql: Queryable,
+	schedules: readonly ScheduleId[],
+	at: Instant,
+	windowMs: number
+): Promise<readonly WireSlot[]> =>
+	schedules.length === 0
+		? []
+		: asWire(
+				await sql`
+					select ${wireColumns(sql, at)}
+					from slots s
+					where s.schedule_id = any (${[...schedules]}::bigint[])
+						and s.removed_at is null
+						and s.starts_at > ${at}
+						and s.starts_at < ${at}::timestamptz + ${windowMs} * interval '1 millisecond'
+						and ((s.status = 'free' and s.remaining > 0) or s.status = 'busy-tentative')
+					order by s.starts_at, s.id`.values()
+			);
+
+/** One slot, in whatever state (0 = no longer listed); undefined = never heard of it. */
+export const readWireSlot = async (
+	sql: Queryable,
+	id: SlotId,
+	at: Instant
+): Promise<WireSlot | undefined> =>
+	asWire(await sql`select ${wireColumns(sql, at)} from slots s where s.id = ${id}`.values())[0];
+
+/** Open times near an instant: those of `first` before all others, then by distance. */
+export const readNearestSlots = async (
+	sql: Queryable,
+	near: {
+		readonly schedules: readonly ScheduleId[];
+		readonly first: ScheduleId;
+		readonly minute: number;
+		readonly at: Instant;
+		readonly limit: number;
+	}
+): Promise<readonly WireSlot[]> =>
+	asWire(
+		await sql`
+			select ${wireColumns(sql, near.at)}
+			from slots s
+			where s.schedule_id = any (${[...near.schedules]}::bigint[])
+				and s.removed_at is null and s.status = 'free' and s.starts_at > ${near.at}
+				and live_claims(s.claim_untils, ${near.at}) < s.remaining
+			order by s.schedule_id <> ${near.first},
+				abs(start_minute(s.starts_at) - ${near.minute}), s.starts_at, s.id
+			limit ${near.limit}`.values()
+	);
