@@ -1,0 +1,293 @@
+// The hub, put together: the only place beside main.ts that opens connections. Starts without Redis
+// and without a feed hint; never without Postgres.
+import { createServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import type { RequestHandler } from 'express';
+import type { HubApi } from '#domain/api.ts';
+import type { Clock } from '#domain/time.ts';
+import { createDeviceFollower } from '#server/feed/device-messages.ts';
+import { createFollower } from '#server/feed/follow.ts';
+import type { Follower } from '#server/feed/follow.ts';
+import { createPublisher } from '#server/feed/publish.ts';
+import { isUnavailable, watchDatabase } from '#server/health.ts';
+import type { DatabaseWatch } from '#server/health.ts';
+import { createApp } from '#server/http/app.ts';
+import { addressOf, askedOf } from '#server/http/caller.ts';
+import type { Health } from '#server/http/health-routes.ts';
+import type { HttpLimits } from '#server/http/limits.ts';
+import { createOriginCheck, mayConnect } from '#server/http/origin.ts';
+import { createVisitorReader } from '#server/http/session.ts';
+import { createLiveServer } from '#server/live/socket-server.ts';
+import type { LiveServer } from '#server/live/socket-server.ts';
+import { systemClock } from '#server/platform/clock.ts';
+import type { Config } from '#server/platform/config.ts';
+import { publicText } from '#server/platform/log.ts';
+import type { Log } from '#server/platform/log.ts';
+import { createPhiCipher } from '#server/platform/phi.ts';
+import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
+import type { Sql } from '#server/platform/postgres.ts';
+import { createRedis } from '#server/platform/redis.ts';
+import type { RedisRole } from '#server/platform/redis.ts';
+import { createHubApi } from '#server/scheduling/hub-api.ts';
+import { readEntries, readHeads } from '#server/store/change-log.ts';
+import { ensureEpoch } from '#server/store/epoch.ts';
+import { migrate } from '#server/store/migrate.ts';
+import { createQueues } from '#workers/queues.ts';
+import type { Queues } from '#workers/queues.ts';
+
+export type HubParts = {
+	readonly config: Config;
+	readonly log: Log;
+	/** The built pages, or null: then the API and the sockets alone are served. */
+	readonly pages: RequestHandler | null;
+	readonly version: string;
+	readonly clock?: Clock;
+	readonly limits?: HttpLimits;
+};
+
+export type Hub = {
+	readonly port: number;
+	readonly hub: HubApi;
+	/** V15: refuses newcomers, sends viewers elsewhere in waves, finishes requests, closes. */
+	drain(): Promise<void>;
+	/** Closes at once. */
+	close(): Promise<void>;
+};
+
+/** Share of the drain that viewers are spread over; the rest is for requests under way. */
+const WAVES_SHARE = 0.6;
+const REDIS_WARNING_EVERY_MS = 30_000;
+
+/** While Redis is down every attempt to reconnect fails: one line in a while is enough. */
+const warnOfRedis = (log: Log): (() => void) => {
+	let warnedAt = -Infinity;
+	return () => {
+		if (performance.now() - warnedAt < REDIS_WARNING_EVERY_MS) return;
+		warnedAt = performance.now();
+		log.warn('redis_unreachable');
+	};
+};
+
+/** Brings the database to the present schema as its owner, then works as a role without rights. */
+const openDatabase = async ({ config, log }: HubParts): Promise<Sql> => {
+	const owner = createPostgres(config.databaseUrl, { max: 1, applicationName: 'slotcast-hub' });
+	try {
+		await checkPostgres(owner);
+		await migrate(owner, (name) => log.info('migrated', { migration: publicText(name) }));
+	} finally {
+		await owner.end({ timeout: 5 });
+	}
+	return createPostgres(config.databaseUrl, {
+		max: config.databasePool,
+		role: HUB_ROLE,
+		applicationName: 'slotcast-hub'
+	});
+};
+
+const listen = (http: HttpServer, { port, host }: Config): Promise<number> =>
+	new Promise((resolve, reject) => {
+		http.once('error', reject);
+		http.listen(port, host, () => {
+			http.off('error', reject);
+			const address = http.address();
+			resolve(typeof address === 'object' && address !== null ? address.port : port);
+		});
+	});
+
+const createHttpServer = (): HttpServer => {
+	const http = createServer();
+	// A slow line may take its time; a connection that never finishes a request may not.
+	http.headersTimeout = 15_000;
+	http.requestTimeout = 60_000;
+	http.keepAliveTimeout = 30_000;
+	return http;
+};
+
+/** Resolves when every connection has ended, or after `withinMs`. */
+const finishRequests = async (closed: Promise<void>, http: HttpServer, withinMs: number) => {
+	const sweep = setInterval(() => http.closeIdleConnections(), 100);
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<void>((resolve) => {
+		timer = setTimeout(resolve, withinMs);
+	});
+	await Promise.race([closed, late]);
+	clearTimeout(timer);
+	clearInterval(sweep);
+	http.closeAllConnections();
+};
+
+type Feed = {
+	readonly follower: Follower;
+	readonly publish: Parameters<typeof createHubApi>[0]['publish'];
+	readonly isRedisUp: () => boolean;
+	readonly close: () => Promise<void>;
+};
+
+/** `live` is asked for late: it cannot exist before the follower does. */
+const openFeed = (
+	{ config, log }: HubParts,
+	sql: Sql,
+	epoch: string,
+	live: () => LiveServer | null
+): Feed => {
+	const onFault = warnOfRedis(log);
+	const prefix = config.redisPrefix;
+	const connect = (role: RedisRole) => createRedis(config.redisUrl, { role, onFault });
+	const [publishing, following, hearing] = [
+		connect('publisher'),
+		connect('subscriber'),
+		connect('subscriber')
+	];
+	const publisher = createPublisher({ redis: publishing, epoch, log, prefix });
+	const follower = createFollower({
+		sql,
+		redis: following,
+		epoch,
+		log,
+		prefix,
+		onEntries: (room, entries) => live()?.deliver(room, entries),
+		onReset: (room) => live()?.reset(room)
+	});
+	const devices = createDeviceFollower({ redis: hearing, log, prefix }, (message) =>
+		live()?.tellDevice(message)
+	);
+	return {
+		follower,
+		publish: (entries) => publisher.publish(entries),
+		isRedisUp: () => publishing.status === 'ready',
+		close: async () => {
+			await follower.close();
+			await devices.close();
+			await publisher.close();
+			for (const redis of [publishing, following, hearing]) redis.disconnect();
+		}
+	};
+};
+
+type Opened = {
+	readonly sql: Sql;
+	readonly watch: DatabaseWatch;
+	readonly feed: Feed;
+	readonly queues: Queues;
+};
+
+const createApi = (
+	{ config, clock = systemClock }: HubParts,
+	{ sql, feed, queues }: Opened,
+	live: () => LiveServer | null
+): HubApi =>
+	createHubApi({
+		sql,
+		publish: feed.publish,
+		clock,
+		phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
+		enqueueBooking: async (bookingId) => {
+			await queues.addBooking(bookingId);
+		},
+		queueStatus: queues.status,
+		socketCounts: () => live()?.counts() ?? { patients: 0, providers: 0, rooms: 0 },
+		feedLagMs: feed.follower.lagMs,
+		config
+	});
+
+type Doors = {
+	readonly http: HttpServer;
+	readonly live: LiveServer;
+	readonly startDraining: () => void;
+};
+
+const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
+	const { config, log, clock = systemClock } = parts;
+	const { sql, watch, feed } = opened;
+	const { linkKey, publicUrl, trustProxy } = config;
+	const isOurOrigin = createOriginCheck(config);
+	let isDraining = false;
+	const readHealth = async (): Promise<Health> => ({
+		postgres: watch.isUp() ? 'up' : 'down',
+		redis: feed.isRedisUp() ? 'up' : 'down',
+		migrations: 'done',
+		feedLagMs: feed.follower.lagMs(),
+		feedSure: watch.isSure()
+	});
+	const health = { version: parts.version, isDraining: () => isDraining, readHealth };
+	const app = createApp({
+		hub,
+		log,
+		clock,
+		linkKey,
+		isOurOrigin,
+		publicUrl,
+		trustProxy,
+		health,
+		isUnavailable,
+		pages: parts.pages,
+		...(parts.limits === undefined ? {} : { limits: parts.limits })
+	});
+	const http = createHttpServer();
+	http.on('request', app);
+	const live = createLiveServer({
+		http,
+		hub,
+		log,
+		clock,
+		feed: feed.follower,
+		readEntries: (room, seq, limit) => readEntries(sql, room, seq, limit),
+		readHead: async (room) => (await readHeads(sql, [room])).get(room) ?? 0,
+		isSure: watch.isSure,
+		isUnavailable,
+		readVisitor: createVisitorReader({ linkKey, clock }),
+		mayConnect: (req, isWebSocket) =>
+			mayConnect(isOurOrigin, askedOf(req, trustProxy), isWebSocket),
+		addressOf: (req) => addressOf(req, trustProxy),
+		isDraining: () => isDraining,
+		maxSockets: config.maxSockets,
+		maxSocketsPerAddress: config.maxSocketsPerAddress
+	});
+	return {
+		http,
+		live,
+		startDraining: () => {
+			isDraining = true;
+		}
+	};
+};
+
+/** Rejects with one clear sentence when Postgres cannot be used or the port is taken. */
+export const startHub = async (parts: HubParts): Promise<Hub> => {
+	const { config, log } = parts;
+	const sql = await openDatabase(parts);
+	const epoch = await ensureEpoch(sql);
+	const late: { live: LiveServer | null } = { live: null };
+	const feed = openFeed(parts, sql, epoch, () => late.live);
+	const queues = createQueues(config.redisUrl, config.redisPrefix, { onFault: warnOfRedis(log) });
+	const opened = { sql, watch: watchDatabase(sql), feed, queues };
+	const hub = createApi(parts, opened, () => late.live);
+	const { http, live, startDraining } = openDoors(parts, opened, hub);
+	late.live = live;
+
+	const closeAll = async (): Promise<void> => {
+		startDraining();
+		await live.close();
+		http.closeAllConnections();
+		opened.watch.close();
+		await feed.close();
+		await queues.close();
+		await sql.end({ timeout: 2 });
+	};
+	const drain = async (): Promise<void> => {
+		const startedAt = performance.now();
+		startDraining();
+		const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+		http.closeIdleConnections();
+		await live.drain(config.drainMs * WAVES_SHARE);
+		await finishRequests(closed, http, config.drainMs - (performance.now() - startedAt));
+		await closeAll();
+	};
+	try {
+		const port = await listen(http, config);
+		return { port, hub, drain, close: closeAll };
+	} catch (error) {
+		await closeAll();
+		throw error;
+	}
+};
