@@ -85,14 +85,23 @@ export type Queues = {
 	 * however often it is added; `again` makes a repair another one. All adds: false = Redis did
 	 * not take it in time; they never throw for a Redis that is down.
 	 */
-	addPoll(sourceId: SourceId, delayMs: number, gen: number, again?: number): Promise<boolean>;
+	readonly addPoll: (
+		sourceId: SourceId,
+		delayMs: number,
+		gen: number,
+		again?: number
+	) => Promise<boolean>;
 	/** `attempt` counts how often the clinic was asked; the same (booking, attempt) is one job. */
-	addBooking(bookingId: BookingId, attempt?: number, delayMs?: number): Promise<boolean>;
-	addAlerts(scheduleIds: readonly ScheduleId[]): Promise<boolean>;
+	readonly addBooking: (
+		bookingId: BookingId,
+		attempt?: number,
+		delayMs?: number
+	) => Promise<boolean>;
+	readonly addAlerts: (scheduleIds: readonly ScheduleId[]) => Promise<boolean>;
 	/** null = Redis could not be asked. */
-	status(): Promise<readonly QueueStatus[] | null>;
-	isUp(): boolean;
-	close(): Promise<void>;
+	readonly status: () => Promise<readonly QueueStatus[] | null>;
+	readonly isUp: () => boolean;
+	readonly close: () => Promise<void>;
 };
 
 export type QueueListener = {
@@ -128,7 +137,8 @@ const countsOf = async (queue: Queue): Promise<QueueStatus> => {
 	};
 };
 
-const chunk = <T>(items: readonly T[], size: number): T[][] =>
+/** The items in lists of at most `size`. */
+export const chunk = <T>(items: readonly T[], size: number): T[][] =>
 	Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
 		items.slice(i * size, (i + 1) * size)
 	);

@@ -52,7 +52,6 @@ export type RepairDeps = {
 	readonly sql: Sql;
 	readonly queues: Pick<Queues, 'addPoll' | 'isUp'>;
 	readonly clock: Clock;
-	readonly log: Log;
 };
 
 const addDue = (
@@ -132,6 +131,9 @@ export const watchSources = (deps: { readonly sql: Sql; readonly log: Log }) => 
 	};
 };
 
+/** Name of the loop that arms polls: also run at once when Redis is back. */
+export const REPAIR = 'repair-polls';
+
 export type ReconcileTasks = {
 	readonly sweep: () => Promise<unknown>;
 	readonly repair: () => Promise<unknown>;
@@ -142,7 +144,7 @@ export type ReconcileTasks = {
 
 export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: 'sweep-holds', everyMs: SWEEP_EVERY_MS, run: tasks.sweep },
-	{ name: 'repair-polls', everyMs: REPAIR_EVERY_MS, run: tasks.repair },
+	{ name: REPAIR, everyMs: REPAIR_EVERY_MS, run: tasks.repair },
 	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
 	{ name: 'watch-sources', everyMs: REPAIR_EVERY_MS, run: tasks.watch }

@@ -10,6 +10,7 @@ export type Loop = {
 };
 
 export type RunningLoop = {
+	readonly name: string;
 	/** Runs it now (or right after the run that is under way); resolves when that run ended. */
 	now(): Promise<void>;
 	/** Stops it and waits for the run under way. */
@@ -55,6 +56,7 @@ export const startLoop = (loop: Loop, log: Log): RunningLoop => {
 	};
 	void turn();
 	return {
+		name: loop.name,
 		now: turn,
 		close: async () => {
 			closed = true;

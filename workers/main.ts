@@ -1,0 +1,263 @@
+// The workers' process: builds every part, runs the queues' jobs and the reconcile loops, and goes
+// down in good order. Any number of such processes may run beside each other.
+import type { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
+import { createDevicePublisher } from '#server/feed/device-messages.ts';
+import { createPublisher } from '#server/feed/publish.ts';
+import { systemClock } from '#server/platform/clock.ts';
+import type { Config } from '#server/platform/config.ts';
+import { createLog, logFault, publicText, type Log } from '#server/platform/log.ts';
+import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
+import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
+import { createRedis } from '#server/platform/redis.ts';
+import { expireHolds } from '#server/scheduling/expire-holds.ts';
+import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
+import {
+	claimBooking,
+	postponeBooking,
+	readBookingOrder,
+	settleBooking
+} from '#server/store/bookings.ts';
+import { ensureEpoch } from '#server/store/epoch.ts';
+import { migrate } from '#server/store/migrate.ts';
+import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
+import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
+import { createPollSource } from './jobs/poll-source.ts';
+import { createRaiseAlerts } from './jobs/raise-alerts.ts';
+import {
+	REPAIR,
+	REPAIR_EVERY_MS,
+	lookAtIdleEpisodes,
+	reconcileLoops,
+	repairPolls,
+	sweepHolds,
+	watchSources,
+	writeDueBookings
+} from './jobs/reconcile.ts';
+import { startLoop, type Loop } from './jobs/repeat.ts';
+import { scheduleUpkeep } from './jobs/upkeep.ts';
+import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
+import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
+import { configOrExit, drainOnSignal, exitOnFault } from './process.ts';
+import {
+	AlertsJob,
+	BookingJob,
+	PollJob,
+	concurrencies,
+	createQueues,
+	type Queues
+} from './queues.ts';
+
+/** Opens Postgres and brings it up to date; throws a sentence when it cannot be used. */
+const openStore = async (config: Config): Promise<{ sql: Sql; epoch: string }> => {
+	const sql = createPostgres(config.databaseUrl, {
+		max: config.databasePool,
+		applicationName: 'slotcast-workers'
+	});
+	await checkPostgres(sql);
+	await migrate(sql);
+	return { sql, epoch: await ensureEpoch(sql) };
+};
+
+/** What is told to others: the feed's hints and the messages to devices. */
+const openFeed = (config: Config, log: Log, epoch: () => string) => {
+	const redis = createRedis(config.redisUrl, { role: 'publisher' });
+	const parts = { redis, log, prefix: config.redisPrefix };
+	const publisher = createPublisher({ ...parts, epoch });
+	const devices = createDevicePublisher(parts);
+	const close = async (): Promise<void> => {
+		await Promise.all([publisher.close(), devices.close()]);
+		redis.disconnect();
+	};
+	return { publish: publisher.publish, tell: devices.publish, close };
+};
+
+const phiOf = (config: Config): PhiCipher =>
+	createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key])));
+
+/** While Redis takes no jobs the alerts are raised right here: nobody else would know of them. */
+const alertsOrNow =
+	(queues: Queues, alert: Jobs['alert'], log: Log) =>
+	async (ids: readonly ScheduleId[]): Promise<boolean> => {
+		if (await queues.addAlerts(ids)) return true;
+		try {
+			await alert(ids);
+		} catch (error) {
+			logFault(log, 'alerts_failed', error);
+		}
+		return false;
+	};
+
+type Feed = ReturnType<typeof openFeed>;
+
+const bookingDeps = (
+	{ sql, config, feed, log }: { sql: Sql; config: Config; feed: Feed; log: Log },
+	others: Pick<BookingDeps, 'connectors' | 'queues'>
+): BookingDeps => {
+	const phi = phiOf(config);
+	return {
+		...others,
+		log,
+		bookings: {
+			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
+			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
+			settle: (id, outcome) => settleBooking(sql, id, outcome),
+			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
+		},
+		announce: (bookingId, { entries, deviceKey, state }) => {
+			feed.publish(entries);
+			feed.tell({ device: deviceKey, event: 'booking:changed', payload: { bookingId, state } });
+		}
+	};
+};
+
+type Jobs = {
+	readonly poll: (sourceId: SourceId, signal: AbortSignal) => Promise<unknown>;
+	readonly book: (bookingId: BookingId, signal: AbortSignal) => Promise<unknown>;
+	readonly alert: (scheduleIds: readonly ScheduleId[]) => Promise<unknown>;
+};
+
+const startWorkers = (config: Config, log: Log, jobs: Jobs): JobWorker[] => {
+	const redis = { url: config.redisUrl, prefix: config.redisPrefix };
+	return [
+		createJobWorker({
+			queue: 'polls',
+			schema: PollJob,
+			run: ({ sourceId }, signal) => jobs.poll(sourceId, signal),
+			redis,
+			concurrency: config.workerConcurrency,
+			log
+		}),
+		createJobWorker({
+			queue: 'bookings',
+			schema: BookingJob,
+			run: ({ bookingId }, signal) => jobs.book(bookingId, signal),
+			redis,
+			concurrency: concurrencies.bookings,
+			log
+		}),
+		createJobWorker({
+			queue: 'alerts',
+			schema: AlertsJob,
+			run: ({ scheduleIds }) => jobs.alert(scheduleIds),
+			redis,
+			concurrency: concurrencies.alerts,
+			log
+		})
+	];
+};
+
+/** Told a restored database, the feed speaks of its new epoch. */
+const followEpoch = (sql: Sql, first: string) => {
+	let epoch = first;
+	const look: Loop = {
+		name: 'follow-epoch',
+		everyMs: REPAIR_EVERY_MS,
+		run: async () => {
+			epoch = await ensureEpoch(sql);
+		}
+	};
+	return { epoch: () => epoch, look };
+};
+
+/** Messages of connectors name hosts and reasons, never what a clinic sent. */
+const connectorLog = (log: Log): ConnectorLog => ({
+	warn: (event, fields = {}) => {
+		const pairs = Object.entries(fields);
+		log.warn(
+			event,
+			Object.fromEntries(
+				pairs.map(([name, value]) => [name, typeof value === 'string' ? publicText(value) : value])
+			)
+		);
+	}
+});
+
+type LoopParts = {
+	readonly sql: Sql;
+	readonly feed: Feed;
+	readonly log: Log;
+	readonly queues: Queues;
+	readonly booking: BookingDeps;
+	readonly addAlerts: (ids: readonly ScheduleId[]) => Promise<boolean>;
+	/** Aborted when the time for draining is over. */
+	readonly signal: AbortSignal;
+};
+
+const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopParts): Loop[] =>
+	reconcileLoops({
+		sweep: sweepHolds({
+			expireHolds: expireHolds({ sql, publish: feed.publish }),
+			tellEnded: (holdId, device) =>
+				feed.tell({ device, event: 'hold:ended', payload: { holdId, because: 'expired' } })
+		}),
+		repair: repairPolls({ sql, queues, clock: systemClock }),
+		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),
+		episodes: lookAtIdleEpisodes({ sql, addAlerts }),
+		watch: watchSources({ sql, log })
+	});
+
+/** Builds and starts everything; what it returns stops taking jobs, finishes, closes in order. */
+const start = async (config: Config, log: Log): Promise<() => Promise<void>> => {
+	const { sql, epoch: firstEpoch } = await openStore(config);
+	const { epoch, look } = followEpoch(sql, firstEpoch);
+	const feed = openFeed(config, log, epoch);
+	const connectors = createConnectors({
+		log: connectorLog(log),
+		allowPrivate: config.allowPrivateSources,
+		contactUrl: config.publicUrl
+	});
+	let onReady = (): unknown => null;
+	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
+	const alert = createRaiseAlerts({ raise: raiseAlerts({ sql }), tell: feed.tell, log });
+	const addAlerts = alertsOrNow(queues, alert, log);
+	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
+	const { addPoll, status } = queues;
+	const polling = { sql, connectors, publish: feed.publish, queues: { addPoll, addAlerts }, log };
+	const workers = startWorkers(config, log, {
+		poll: createPollSource(polling),
+		book: createWriteBooking(booking),
+		alert
+	});
+	const stopping = new AbortController();
+	const { signal } = stopping;
+	const loops = [
+		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
+		look,
+		{
+			name: 'watch-workers',
+			everyMs: WATCH_EVERY_MS,
+			run: watchWorkers({ workers, status, log })
+		}
+	].map((loop) => startLoop(loop, log));
+	// Redis is back, perhaps empty: what it lost is added at once.
+	onReady = () => Promise.all(loops.filter(({ name }) => name === REPAIR).map((l) => l.now()));
+	const upkeep = scheduleUpkeep(config.upkeepCron, {
+		sql,
+		phi: phiOf(config),
+		limits: config,
+		log
+	});
+
+	return async () => {
+		await upkeep.destroy();
+		const cut = setTimeout(() => stopping.abort(), config.drainMs);
+		await Promise.all([
+			...workers.map((worker) => worker.close(config.drainMs)),
+			...loops.map((loop) => loop.close())
+		]);
+		clearTimeout(cut);
+		await Promise.all([queues.close(), feed.close(), connectors.close()]);
+		await sql.end({ timeout: 2 });
+	};
+};
+
+const main = async (): Promise<void> => {
+	const config = configOrExit();
+	const log = createLog({ name: 'workers', level: config.logLevel });
+	exitOnFault(log);
+	const drain = await start(config, log);
+	drainOnSignal(drain, config.drainMs, log);
+	log.info('workers_ready', { pid: process.pid, concurrency: config.workerConcurrency });
+};
+
+await main();
