@@ -60,7 +60,7 @@ export const parseFeedMessage = (text: string): StampedMessage | null => {
 export const writeFeedMessages = (
 	epoch: string,
 	at: number,
-	entries: readonly RoomEntry[]
+	entries: readonly RoomEntry<unknown>[]
 ): string[] => {
 	const texts: string[] = [];
 	let parts: string[] = [];

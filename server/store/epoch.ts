@@ -2,6 +2,7 @@
 // database, so that a restored copy gets a new one and every viewer takes a new snapshot.
 import { randomBytes } from 'node:crypto';
 import { must } from '#domain/result.ts';
+import type { RoomName } from '#domain/room.ts';
 import type { Queryable, Sql } from '../platform/postgres.ts';
 
 const isDenied = (error: unknown): boolean =>
@@ -57,4 +58,17 @@ export const ensureEpoch = async (sql: Sql): Promise<string> => {
 export const renewEpoch = async (sql: Sql, seen: string): Promise<string> => {
 	await sql`update epochs set epoch = ${newEpoch()}, started_at = now() where epoch = ${seen}`;
 	return await ensureEpoch(sql);
+};
+
+/** The epoch and the heads of rooms (0 = no entry yet), in one look. */
+export const readEpochAndHeads = async (
+	sql: Queryable,
+	rooms: readonly RoomName[]
+): Promise<{ epoch: string; heads: Map<RoomName, number> }> => {
+	const rows = await sql<{ epoch: string; name: RoomName | null; seq: number }[]>`
+		select e.epoch, r.name, r.seq
+		from epochs e left join rooms r on r.name = any(${[...rooms]}::text[])`;
+	const heads = new Map<RoomName, number>(rooms.map((room) => [room, 0]));
+	for (const row of rows) if (row.name !== null) heads.set(row.name, row.seq);
+	return { epoch: must(rows[0], 'epoch').epoch, heads };
 };
