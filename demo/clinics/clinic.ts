@@ -86,7 +86,8 @@ const decideTake = (
 const afterTaking = (slot: Slot, status: 'booked' | 'pending') => {
 	const left = Math.max(0, Math.max(1, slot.left) - 1);
 	if (left > 0) return { status: 'free' as const, left };
-	return { status: status === 'booked' ? ('busy' as const) : ('busy-tentative' as const), left };
+	const taken = status === 'booked' ? ('busy' as const) : ('busy-tentative' as const);
+	return { status: taken, left, heldBy: null, heldUntil: null };
 };
 
 /** Creates one clinic over its share of the world. */

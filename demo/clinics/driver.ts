@@ -22,12 +22,15 @@ export type BurstRequest = {
 };
 
 export type Driver = {
-	/** Lives up to `now` (UTC ms); returns how many slots moved. */
-	step: (now: number) => number;
+	/**
+	 * Lives up to `now` (UTC ms); returns how many slots moved. A world that is not `alive` only
+	 * carries out bursts and lets holds lapse.
+	 */
+	step: (now: number, alive?: boolean) => number;
 	/** Plans a burst; returns the ids it will move. */
 	burst: (clinic: Clinic, request: BurstRequest) => string[];
 	/** Steps by a timer until stopped. */
-	start: (everyMs: number) => void;
+	start: (everyMs: number, alive: boolean) => void;
 	stop: () => void;
 };
 
@@ -37,8 +40,6 @@ type DriverOptions = {
 	pace: number;
 	/** True UTC ms. */
 	now: () => number;
-	/** Without it only bursts and lapsed holds move slots. */
-	isAlive: boolean;
 };
 
 type Life = {
@@ -139,14 +140,13 @@ export const createDriver = (options: DriverOptions): Driver => {
 	}));
 	let livedTo = startAt;
 	let timer: NodeJS.Timeout | null = null;
-	const step = (now: number): number => {
+	const step = (now: number, alive = true): number => {
 		let moved = 0;
 		while (livedTo < now) {
 			const elapsedMs = Math.min(SLICE_MS, now - livedTo);
 			livedTo += elapsedMs;
-			for (const life of lives) {
-				if (options.isAlive) moved += liveSlice(life, options, livedTo, elapsedMs);
-			}
+			if (!alive) continue;
+			for (const life of lives) moved += liveSlice(life, options, livedTo, elapsedMs);
 		}
 		for (const life of lives) moved += applyDue(life, now) + life.clinic.releaseLapsed();
 		return moved;
@@ -170,9 +170,9 @@ export const createDriver = (options: DriverOptions): Driver => {
 			applyDue(life, now);
 			return chosen;
 		},
-		start: (everyMs) => {
+		start: (everyMs, alive) => {
 			stop();
-			timer = setInterval(() => step(options.now()), everyMs);
+			timer = setInterval(() => step(options.now(), alive), everyMs);
 			timer.unref();
 		},
 		stop

@@ -1,29 +1,28 @@
-// What a clinic remembers over a restart of the simulation: its appointments and the statuses of
-// its slots. One JSON file per clinic; a file that cannot be read is an empty memory.
+// What a clinic remembers over a restart of the simulation: its appointments and its slots as they
+// stood. One JSON file per clinic; a file that cannot be read is an empty memory.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Appointment, Clinic } from './clinic.ts';
-import type { SlotStatus } from './sessions.ts';
+import type { WorldSlot } from './sessions.ts';
 
-type Memory = {
-	slots: (readonly [id: string, status: SlotStatus, left: number])[];
-	appointments: Appointment[];
-};
+type Memory = { slots: WorldSlot[]; appointments: Appointment[] };
 
 const fileOf = (folder: string, clinic: Clinic): string =>
 	join(folder, `${clinic.organisation.profile.key}.json`);
 
-const revisions = new WeakMap<Clinic, number>();
+const saved = new WeakMap<Clinic, number>();
 
 /** Writes what changed since the last time, whole or not at all. */
 export const saveState = (folder: string, clinic: Clinic): void => {
-	if (revisions.get(clinic) === clinic.slots.revision()) return;
-	revisions.set(clinic, clinic.slots.revision());
+	const revision = clinic.slots.revision();
+	if (saved.get(clinic) === revision) return;
+	saved.set(clinic, revision);
 	mkdirSync(folder, { recursive: true });
-	const memory: Memory = {
-		slots: clinic.slots.sorted().map(({ id, status, left }) => [id, status, left]),
-		appointments: [...clinic.appointments()]
-	};
+	const slots = clinic.slots.sorted().map((slot): WorldSlot => {
+		const { id, practitionerId, startAt, endAt, capacity, left, status } = slot;
+		return { id, practitionerId, startAt, endAt, capacity, left, status };
+	});
+	const memory: Memory = { slots, appointments: [...clinic.appointments()] };
 	const file = fileOf(folder, clinic);
 	writeFileSync(`${file}.new`, JSON.stringify(memory), { mode: 0o600 });
 	renameSync(`${file}.new`, file);
@@ -37,18 +36,22 @@ const readMemory = (file: string): Memory => {
 	}
 };
 
-/** Brings back what was saved; slots that exist no more are left out. */
+/** Brings back what was saved. Holds are let go; times gone by stay forgotten. */
 export const loadState = (folder: string, clinic: Clinic): void => {
 	const memory = readMemory(fileOf(folder, clinic));
-	for (const [id, status, left] of memory.slots) {
+	const people = new Set(clinic.organisation.practitioners.map(({ id }) => id));
+	const awaited = new Set(memory.appointments.map(({ slotId }) => slotId));
+	const kept = memory.slots
+		.filter((slot) => slot.startAt > clinic.now() && people.has(slot.practitionerId))
+		.map((slot): WorldSlot => {
+			if (slot.status !== 'busy-tentative' || awaited.has(slot.id)) return slot;
+			return { ...slot, status: 'free', left: Math.max(1, slot.left) };
+		});
+	clinic.slots.add(kept);
+	for (const { id, status, left } of kept) {
 		const slot = clinic.slots.get(id);
-		const settled = status === 'busy-tentative' ? 'free' : status;
-		if (slot !== undefined && (slot.status !== settled || slot.left !== left)) {
-			clinic.slots.patch(id, {
-				status: settled,
-				left: settled === 'free' ? Math.max(1, left) : left
-			});
-		}
+		if (slot === undefined || (slot.status === status && slot.left === left)) continue;
+		clinic.slots.patch(id, { status, left });
 	}
 	clinic.remember(memory.appointments);
 };

@@ -92,7 +92,8 @@ const send = (response: ServerResponse, ask: Ask, reply: Reply): void => {
 		response.writeHead(reply.status, reply.headers).end(half);
 		return;
 	}
-	if (reply.status !== 304) response.setHeader('content-length', bytes.length);
+	if (reply.status !== 304 && ask.method !== 'HEAD')
+		response.setHeader('content-length', bytes.length);
 	response.writeHead(reply.status, reply.headers);
 	if (cut === undefined) response.end(ask.method === 'HEAD' ? undefined : bytes);
 	else response.write(half, () => response.destroy());

@@ -71,6 +71,8 @@ export type RunningClinic = {
 export type RunningClinics = {
 	clinics: RunningClinic[];
 	controlUrl: string;
+	/** The world's true clock, UTC ms. */
+	now: () => number;
 	/** Moves the clock on and lives through that time; returns how many slots moved. */
 	step: (ms: number) => number;
 	close: () => Promise<void>;
@@ -78,7 +80,8 @@ export type RunningClinics = {
 
 /** Slots move this often in a live world. */
 const TICK_MS = 250;
-const SAVE_MS = 5000;
+/** One clinic of the world is saved this often, in turn. */
+const SAVE_MS = 1000;
 
 const countByStatus = (slots: readonly Slot[]): ClinicTruth['counts'] => {
 	const counts: Partial<Record<SlotStatus, number>> = {};
@@ -109,7 +112,7 @@ const openClinic = async (
 	return { clinic, faults, served };
 };
 
-const describe = (
+const toRunning = (
 	{ clinic, faults, served }: Opened,
 	burst: RunningClinic['burst']
 ): RunningClinic => {
@@ -138,6 +141,19 @@ const describe = (
 	};
 };
 
+/** Opens all, or closes those that opened and rejects. */
+const openAll = async (
+	organisations: readonly Organisation[],
+	open: (organisation: Organisation, at: number) => Promise<Opened>
+): Promise<Opened[]> => {
+	const results = await Promise.allSettled(organisations.map(open));
+	const opened = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+	const failed = results.find((each) => each.status === 'rejected');
+	if (failed === undefined) return opened;
+	await Promise.all(opened.map(({ served }) => served.close()));
+	throw failed.reason;
+};
+
 const saveAll = (folder: string | undefined, opened: readonly Opened[]): void => {
 	if (folder === undefined) return;
 	for (const { clinic } of opened) saveState(folder, clinic);
@@ -150,27 +166,30 @@ export const startClinics = async (options: ClinicOptions = {}): Promise<Running
 	let steppedMs = 0;
 	const now = options.clock ?? ((): number => startAt + Date.now() - bootedAt + steppedMs);
 	const world = createWorld({ ...options, seed, startAt });
-	const opened = await Promise.all(
-		world.organisations.map((organisation, at) =>
-			openClinic(organisation, now, portBase === 0 ? 0 : portBase + 1 + at, options.stateFolder)
-		)
+	const opened = await openAll(world.organisations, (organisation, at) =>
+		openClinic(organisation, now, portBase === 0 ? 0 : portBase + 1 + at, options.stateFolder)
 	);
 	const clinicsOnly = opened.map(({ clinic }) => clinic);
-	const driver = createDriver({ clinics: clinicsOnly, seed, pace, now, isAlive: true });
+	const driver = createDriver({ clinics: clinicsOnly, seed, pace, now });
 	const clinics = opened.map((each) =>
-		describe(each, (request) => driver.burst(each.clinic, request))
+		toRunning(each, (request) => driver.burst(each.clinic, request))
 	);
 	const step = (ms: number): number => {
 		steppedMs += ms;
 		return driver.step(now());
 	};
 	const control = await createControl({ clinics, step, now, port: portBase });
-	const saver = setInterval(() => saveAll(options.stateFolder, opened), SAVE_MS);
+	let turn = 0;
+	const saver = setInterval(() => {
+		turn += 1;
+		saveAll(options.stateFolder, opened.slice(turn % opened.length, (turn % opened.length) + 1));
+	}, SAVE_MS);
 	saver.unref();
-	if (live) driver.start(TICK_MS);
+	driver.start(TICK_MS, live);
 	return {
 		clinics,
 		controlUrl: control.url,
+		now,
 		step,
 		close: async () => {
 			driver.stop();

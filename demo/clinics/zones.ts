@@ -62,9 +62,10 @@ export const instantToWall = (timeZone: string, at: number): Wall => {
 
 /** The zone's other offset of the year (summer for winter and the reverse), or the same one. */
 const otherOffset = (timeZone: string, at: number): number => {
-	const now = offsetMinutes(timeZone, at);
-	const half = offsetMinutes(timeZone, at + 182 * DAY_MS);
-	return half === now ? offsetMinutes(timeZone, at + 91 * DAY_MS) : half;
+	const year = new Date(at).getUTCFullYear();
+	const winter = offsetMinutes(timeZone, Date.UTC(year, 0, 15));
+	const summer = offsetMinutes(timeZone, Date.UTC(year, 6, 15));
+	return offsetMinutes(timeZone, at) === winter ? summer : winter;
 };
 
 const offsetText = (minutes: number): string => {

@@ -125,6 +125,8 @@ test.each([
 	for (const slot of slotsOf(world)) {
 		const { timeZone } = must(people.get(slot.practitionerId));
 		const wall = instantToWall(timeZone, slot.startAt);
+		// The first local day is cut by the start of the window.
+		if (wall.day === instantToWall(timeZone, world.startAt).day) continue;
 		const side = slot.startAt < changeAt ? walls.before : walls.after;
 		const key = `${slot.practitionerId} ${wall.weekday}`;
 		side.set(key, (side.get(key) ?? new Set()).add(wall.minute));
