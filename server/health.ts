@@ -3,14 +3,12 @@
 import type { Sql } from '#server/platform/postgres.ts';
 
 const ASK_EVERY_MS = 1_000;
-/** Longer than this without an answer and the hub says that it cannot know. */
-export const SURE_MS = 4_000;
+/** Longer than this without an answer and the database counts as down. */
+const SILENT_MS = 4_000;
 
 export type DatabaseWatch = {
-	/** The last question was answered. */
+	/** The last question was answered, and not long ago. */
 	isUp(): boolean;
-	/** Answered lately enough to vouch for what viewers see. */
-	isSure(): boolean;
 	close(): void;
 };
 
@@ -37,8 +35,7 @@ export const watchDatabase = (
 	};
 	const timer = setInterval(() => void ask(), ASK_EVERY_MS);
 	return {
-		isUp: () => isUp && now() - answeredAt < SURE_MS,
-		isSure: () => now() - answeredAt < SURE_MS,
+		isUp: () => isUp && now() - answeredAt < SILENT_MS,
 		close: () => clearInterval(timer)
 	};
 };

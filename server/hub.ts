@@ -207,7 +207,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		redis: feed.isRedisUp() ? 'up' : 'down',
 		migrations: 'done',
 		feedLagMs: feed.follower.lagMs(),
-		feedSure: watch.isSure()
+		feedSure: feed.follower.isCurrent()
 	});
 	const health = { version: parts.version, isDraining: () => isDraining, readHealth };
 	const app = createApp({
@@ -233,7 +233,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		feed: feed.follower,
 		readEntries: (room, seq, limit) => readEntries(sql, room, seq, limit),
 		readHead: async (room) => (await readHeads(sql, [room])).get(room) ?? 0,
-		isSure: watch.isSure,
+		isSure: feed.follower.isCurrent,
 		isUnavailable,
 		readVisitor: createVisitorReader({ linkKey, clock }),
 		mayConnect: (req, isWebSocket) =>

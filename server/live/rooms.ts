@@ -61,6 +61,8 @@ type Room<C> = {
 	readonly members: Viewer[];
 	readonly places: Map<Viewer, number>;
 	pins: number;
+	/** Counts starts: only the newest may set the batcher. */
+	starts: number;
 	batcher: RoomBatcher<C> | null;
 	early: RoomEntry<C>[];
 	ready: Promise<void>;
@@ -106,7 +108,10 @@ export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
 	};
 
 	const start = async (room: Room<C>): Promise<void> => {
+		room.starts += 1;
+		const mine = room.starts;
 		const head = await feed.follow(room.name);
+		if (room.starts !== mine) return await room.ready;
 		const batcher = createRoomBatcher<C>({
 			room: room.name,
 			epoch: feed.epoch(),
@@ -125,6 +130,7 @@ export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
 			members: [],
 			places: new Map(),
 			pins: 0,
+			starts: 0,
 			batcher: null,
 			early: [],
 			ready: Promise.resolve(),

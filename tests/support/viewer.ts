@@ -15,7 +15,11 @@ import { mustClose } from './leaks.ts';
 
 type PatientSocket = Socket<PatientServerEvents, PatientClientEvents>;
 
-export type SeenSlot = { readonly state: SlotState; readonly left: number };
+export type SeenSlot = {
+	readonly state: SlotState;
+	readonly left: number;
+	readonly startMinute: number;
+};
 
 export type Viewer = {
 	socket: PatientSocket;
@@ -31,13 +35,15 @@ type RoomView = { position: Position; slots: Map<number, SeenSlot>; joining: boo
 
 const applyChanges = (view: RoomView, changes: readonly WireChange[]): void => {
 	for (const change of changes) {
+		const [id] = change;
+		const known = view.slots.get(id);
 		const state = change.length === 2 ? change[1] : change[4];
-		const known = view.slots.get(change[0]);
-		const left = change.length === 2 ? (known?.left ?? 1) : change[5];
-		if (state === slotStates.open || state === slotStates.held) {
-			// A two-part change of a slot this viewer does not know changes nothing it shows.
-			if (change.length === 6 || known !== undefined) view.slots.set(change[0], { state, left });
-		} else view.slots.delete(change[0]);
+		const isShown = state === slotStates.open || state === slotStates.held;
+		if (!isShown) view.slots.delete(id);
+		else if (change.length === 6) {
+			view.slots.set(id, { state, left: change[5], startMinute: change[2] });
+		} // A two-part change of a slot this viewer does not know changes nothing it shows.
+		else if (known !== undefined) view.slots.set(id, { ...known, state });
 	}
 };
 
@@ -52,7 +58,7 @@ export type ViewerOptions = {
 
 export const createViewer = (options: ViewerOptions): Viewer & AsyncDisposable => {
 	const socket: PatientSocket = io(`${options.url}/patients`, {
-		auth: { version: PROTOCOL_VERSION },
+		auth: { protocol: PROTOCOL_VERSION },
 		transports: options.transports ?? ['websocket'],
 		reconnectionDelay: 50,
 		reconnectionDelayMax: 300,
