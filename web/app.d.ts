@@ -1,0 +1,22 @@
+// What the hub puts on each request, and what pages find on `event.locals`.
+import type { HubApi, Visitor } from '#domain/api.ts';
+
+declare global {
+	namespace App {
+		interface Locals {
+			hub: HubApi;
+			visitor: Visitor;
+			/** The visitor asked for few bytes: no live link until it is asked for. */
+			isSavingData: boolean;
+		}
+	}
+}
+
+declare module 'node:http' {
+	interface IncomingMessage {
+		hub?: HubApi;
+		visitor?: Visitor;
+		/** Writes a fault of a page into the hub's log under the id that the visitor sees. */
+		reportFault?: (id: string, error: unknown) => void;
+	}
+}

@@ -1,0 +1,81 @@
+// Times, days, zones and ages as words. The zone stands beside every time.
+import { toInstant, type Instant } from '#domain/time.ts';
+import { ageOf, clockPartsAt, dayKeyAt, daysBetween, noonOf } from './clock.ts';
+import { m } from './words.ts';
+import { unreachable } from '#domain/result.ts';
+
+/** The catalogue's language; Intl needs a full tag for the right forms. */
+const LOCALE = 'en-US';
+
+const zoneNames = new Map<string, string>();
+const MAX_ZONE_NAMES = 700;
+
+const zoneName = (zone: string, at: Instant, form: 'shortGeneric' | 'longGeneric'): string => {
+	// Generic names do not change with the season, so the instant is not part of the key.
+	const key = `${form}|${zone}`;
+	const known = zoneNames.get(key);
+	if (known !== undefined) return known;
+	const parts = new Intl.DateTimeFormat(LOCALE, { timeZone: zone, timeZoneName: form });
+	const name = parts.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? zone;
+	if (zoneNames.size < MAX_ZONE_NAMES) zoneNames.set(key, name);
+	return name;
+};
+
+/** `MT`. */
+export const zoneWord = (zone: string, at: Instant = toInstant(0)): string =>
+	zoneName(zone, at, 'shortGeneric');
+/** `Mountain Time`. */
+export const zoneWords = (zone: string, at: Instant = toInstant(0)): string =>
+	zoneName(zone, at, 'longGeneric');
+
+/** `3:30 p.m.`, `noon`, `midnight`: without the zone, which is drawn smaller beside it. */
+export const clockWords = (at: Instant, zone: string): string => {
+	const { hour12, minute, isPm } = clockPartsAt(at, zone);
+	if (hour12 === 12 && minute === 0) return isPm ? m.clock_noon() : m.clock_midnight();
+	const time = `${hour12}:${String(minute).padStart(2, '0')}`;
+	return isPm ? m.clock_pm({ time }) : m.clock_am({ time });
+};
+
+/** `3:30 p.m. MT`. */
+export const timeWords = (at: Instant, zone: string): string =>
+	`${clockWords(at, zone)} ${zoneWord(zone, at)}`;
+
+const days = new Intl.DateTimeFormat(LOCALE, {
+	weekday: 'long',
+	month: 'long',
+	day: 'numeric',
+	timeZone: 'UTC'
+});
+
+/** `Monday, November 23`. */
+export const dayWords = (dayKey: string): string => days.format(noonOf(dayKey));
+
+/** `Today`, `Tomorrow` or nothing. */
+export const nearDayWord = (dayKey: string, now: Instant, zone: string): string => {
+	const away = daysBetween(dayKeyAt(now, zone), dayKey);
+	if (away === 0) return m.day_today();
+	return away === 1 ? m.day_tomorrow() : '';
+};
+
+/** `Monday, November 23, 3:30 p.m. MT`. */
+export const whenWords = (at: Instant, zone: string): string =>
+	`${dayWords(dayKeyAt(at, zone))}, ${timeWords(at, zone)}`;
+
+/** `12 s ago`. */
+export const agoWords = (ms: number): string => {
+	const { unit, count } = ageOf(ms);
+	switch (unit) {
+		case 'now':
+			return m.age_now();
+		case 's':
+			return m.age_seconds({ count });
+		case 'min':
+			return m.age_minutes({ count });
+		case 'h':
+			return m.age_hours({ count });
+		case 'd':
+			return m.age_days({ count });
+		default:
+			return unreachable(unit);
+	}
+};
