@@ -190,7 +190,10 @@ begin
 	fence := v_slot.fence;
 	state := 'held';
 	insert into holds (id, slot_id, fence, device_key, state, placed_at, expires_at)
-	values (hold_id, p_slot, v_slot.fence, p_device, 'held', v_now, v_until);
+	-- It was placed when the row was ours, which may be a little after v_now.
+	values (
+		hold_id, p_slot, v_slot.fence, p_device, 'held', coalesce(p_now, clock_timestamp()), v_until
+	);
 	insert into requests (device_key, request_id, fingerprint, reply)
 	values (p_device, p_request, v_asked, jsonb_build_object('id', hold_id))
 	-- Only when the hold it once got is no longer known.
