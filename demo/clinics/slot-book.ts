@@ -1,7 +1,7 @@
 // The slots of one clinic as they change: every change raises the slot's version and the clinic's
 // revision, and is remembered for a while for those who ask what changed since.
 import type { Result } from '#domain/result.ts';
-import { ok, refuse } from '#domain/result.ts';
+import { must, ok, refuse } from '#domain/result.ts';
 import type { SlotStatus, WorldSlot } from './sessions.ts';
 
 export type Slot = Readonly<WorldSlot> & {
@@ -56,25 +56,46 @@ const settle = (slot: Slot, patch: SlotPatch): SlotPatch => {
 	return { ...patch, ...held, status, left: status === 'busy' ? 0 : left };
 };
 
+/** The slots by id and in order, where one can be replaced without sorting again. */
+const createOrder = (opening: readonly Slot[]) => {
+	let order: Slot[] = [];
+	let places = new Map<string, number>();
+	let shown: readonly Slot[] | null = null;
+	const arrange = (slots: readonly Slot[]): void => {
+		order = slots.toSorted(inOrder);
+		places = new Map(order.map((slot, at) => [slot.id, at]));
+		shown = null;
+	};
+	arrange(opening);
+	return {
+		get: (id: string): Slot | undefined => order[places.get(id) ?? -1],
+		/** A copy that later changes do not touch. */
+		sorted: (): readonly Slot[] => (shown ??= [...order]),
+		replace: (slot: Slot): void => {
+			order[must(places.get(slot.id), 'place of the slot')] = slot;
+			shown = null;
+		},
+		arrange
+	};
+};
+
 /** Creates the slot book of a clinic. `now` is the clinic's own clock, UTC ms. */
 export const createSlotBook = (opening: readonly WorldSlot[], now: () => number): SlotBook => {
 	const openedAt = now();
-	const slots = new Map(opening.map((slot) => [slot.id, fresh(slot, openedAt)]));
-	let order: readonly Slot[] | null = null;
+	const slots = createOrder(opening.map((slot) => fresh(slot, openedAt)));
 	let revision = 1;
 	let since = openedAt;
 	let changes: SlotChange[] = [];
 	const note = (change: SlotChange): void => {
 		revision += 1;
-		order = null;
 		changes.push(change);
 		if (changes.length <= HISTORY_LIMIT) return;
 		changes = changes.slice(HISTORY_LIMIT / 2);
 		since = changes[0]?.at ?? since;
 	};
 	return {
-		get: (id) => slots.get(id),
-		sorted: () => (order ??= [...slots.values()].toSorted(inOrder)),
+		get: slots.get,
+		sorted: slots.sorted,
 		revision: () => revision,
 		history: () => ({ since, changes }),
 		patch: (id, patch) => {
@@ -82,33 +103,32 @@ export const createSlotBook = (opening: readonly WorldSlot[], now: () => number)
 			if (slot === undefined) return refuse('slot_unknown');
 			const at = now();
 			const next = { ...slot, ...settle(slot, patch), version: slot.version + 1, updatedAt: at };
-			slots.set(id, next);
+			slots.replace(next);
 			note({ kind: 'changed', slot: next, at });
 			return ok(next);
 		},
 		add: (more) => {
-			const unseen = more.filter((slot) => !slots.has(slot.id));
-			for (const slot of unseen) {
-				const next = fresh(slot, now());
-				slots.set(slot.id, next);
-				note({ kind: 'changed', slot: next, at: next.updatedAt });
-			}
-			return unseen.length;
+			const unseen = more.filter(({ id }) => slots.get(id) === undefined);
+			const added = unseen.map((slot) => fresh(slot, now()));
+			if (added.length > 0) slots.arrange([...slots.sorted(), ...added]);
+			for (const slot of added) note({ kind: 'changed', slot, at: slot.updatedAt });
+			return added.length;
 		},
 		remove: (id) => {
 			const slot = slots.get(id);
 			if (slot === undefined) return refuse('slot_unknown');
-			slots.delete(id);
+			slots.arrange(slots.sorted().filter((each) => each !== slot));
 			note({ kind: 'removed', slot, at: now() });
 			return ok(slot);
 		},
 		dropBefore: (at) => {
-			const past = [...slots.values()].filter((slot) => slot.startAt < at);
-			for (const slot of past) slots.delete(slot.id);
-			if (past.length === 0) return 0;
+			const all = slots.sorted();
+			const past = all.findIndex((slot) => slot.startAt >= at);
+			const count = past < 0 ? all.length : past;
+			if (count === 0) return 0;
+			slots.arrange(all.slice(count));
 			revision += 1;
-			order = null;
-			return past.length;
+			return count;
 		}
 	};
 };

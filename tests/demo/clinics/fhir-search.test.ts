@@ -132,7 +132,7 @@ test('[C14] the directory can be searched and read', async () => {
 	const npi = encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${person.npi}`);
 	expect((await getJson(`${clinic.url}/Practitioner?identifier=${npi}`)).total).toBe(1);
 	for (const type of ['Organization', 'HealthcareService', 'Schedule', 'InsurancePlan']) {
-		expect((await getJson(`${clinic.url}/${type}`)).total, type).toBeGreaterThan(0);
+		expect((await getJson(`${clinic.url}/${type}`)).total).toBeGreaterThan(0);
 	}
 	const spanish = await getJson(`${clinic.url}/Practitioner?communication=urn:ietf:bcp:47|en`);
 	expect(spanish.total).toBe(clinic.organisation.practitioners.length);
