@@ -177,10 +177,12 @@ export const run = async (): Promise<BenchResult[]> => {
 	const database = await createBenchDatabase();
 	const redis = await createEmbeddedRedis({ durable: false });
 	try {
+		// As the demo: 12 clinics, practitioners licensed in three regions on average.
 		await fillWorld(database.sql, {
+			sources: 12,
 			schedules: 500,
 			slotsEach: SLOTS / 500,
-			rooms: 50,
+			rooms: 400,
 			roomsEach: 3
 		});
 		return [

@@ -26,6 +26,7 @@ const start = async (entry: string, ready: RegExp, options: Options) => {
 			DATABASE_URL: options.databaseUrl,
 			REDIS_URL: options.redisUrl,
 			PORT: '0',
+			HUB_LOG_LEVEL: 'warn',
 			...options.env
 		},
 		deathSignal: 'KILL',
@@ -37,11 +38,11 @@ const start = async (entry: string, ready: RegExp, options: Options) => {
 
 export const startHub = async (options: Options): Promise<HubProcess> => {
 	const { child, line, close } = await start(
-		'server/main.ts',
-		/"event":"hub_ready".*"port":(\d+)|hub_ready.*port\D+(\d+)/,
+		'tests/bench/hub-entry.ts',
+		/hub_ready port=(\d+)/,
 		options
 	);
-	return { url: `http://127.0.0.1:${line[1] ?? line[2]}`, pid: child.pid, close };
+	return { url: `http://127.0.0.1:${line[1]}`, pid: child.pid, close };
 };
 
 export const startWorkers = async (
