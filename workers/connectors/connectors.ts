@@ -3,6 +3,15 @@
 import type { SourceKind } from '#domain/source.ts';
 import type { LookupFunction } from 'node:net';
 import type { Connector } from './connector.ts';
+import { createHttpClient } from './http-client.ts';
+import { createKept } from './kept-bodies.ts';
+import { createFhirSlots } from './providers/fhir-slots.ts';
+import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
+import {
+	createSmartSchedulingLinks,
+	publicationBytes,
+	type KeptPublication
+} from './providers/smart-scheduling-links.ts';
 
 export type ConnectorLog = {
 	readonly warn: (event: string, fields?: Record<string, string | number | boolean | null>) => void;
@@ -32,24 +41,23 @@ export type Connectors = Readonly<Record<SourceKind, Connector>> & {
 	readonly close: () => Promise<void>;
 };
 
-/** Creates the connectors of this process. Never throws; polls answer `silent` instead. */
-export const createConnectors = (_options: ConnectorsOptions): Connectors => {
-	const building: Connector = {
-		poll: () =>
-			Promise.resolve({
-				state: 'silent',
-				reason: 'misconfigured',
-				detail: 'This connector is not built yet.',
-				retryAfterMs: null,
-				bytes: 0
-			}),
-		settle: () => {},
-		book: null,
-		findBooking: null
-	};
+const KEPT_BYTES = 256 * 1_048_576;
+
+/** Creates the connectors of this process. Polls never throw for what a source does. */
+export const createConnectors = (options: ConnectorsOptions): Connectors => {
+	const http = createHttpClient(options);
+	const half = (options.keptBytes ?? KEPT_BYTES) / 2;
+	const publications = createKept<KeptPublication>(half, publicationBytes);
+	const searches = createKept<KeptSearch>(half, searchBytes);
+	const fhir = createFhirSlots(http, searches);
 	return {
-		'smart-scheduling-links': building,
-		'fhir-slots': building,
-		close: () => Promise.resolve()
+		'smart-scheduling-links': createSmartSchedulingLinks(http, publications),
+		'fhir-slots': fhir,
+		close: async () => {
+			publications.clear();
+			searches.clear();
+			fhir.clear();
+			await http.close();
+		}
 	};
 };

@@ -168,6 +168,7 @@ export const readByDifference = (
 		refused: ledger.refused,
 		unread: ledger.unread,
 		isDoubtful: false,
+		isMiscut: false,
 		others: [],
 		settle: () => {
 			for (const slot of removed) {

@@ -20,6 +20,7 @@ type FullState = {
 	beyondAt: number;
 	isOnlyFree: boolean;
 	isDoubtful: boolean;
+	isMiscut: boolean;
 };
 
 const noteBad = (
@@ -66,6 +67,7 @@ const readPiece = (state: FullState, piece: Piece, where: string, how: ReadOptio
 	if (parsed === null) {
 		const raw = textOf(piece);
 		if (raw.trim() === '') return;
+		if (how.reader.isStrict) state.isMiscut = true;
 		state.sums.records += 1;
 		return noteBad(state, where, 'not a JSON object', how.reader.guessSchedule(raw));
 	}
@@ -79,6 +81,9 @@ const readPiece = (state: FullState, piece: Piece, where: string, how: ReadOptio
 	else noteSlot(state, read, how.window);
 };
 
+/** The last piece of a file's path: enough to find a line by, and never a query. */
+const labelOf = (part: Part): string => part.name.split('?')[0]?.split('/').at(-1) ?? '';
+
 /** Parses every record. */
 export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading => {
 	const state: FullState = {
@@ -91,7 +96,8 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 		others: [],
 		beyondAt: Infinity,
 		isOnlyFree: true,
-		isDoubtful: false
+		isDoubtful: false,
+		isMiscut: false
 	};
 	for (const part of parts) {
 		for (const [at, piece] of piecesOf(part.body).entries()) {
@@ -99,7 +105,7 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 				state.isDoubtful = true;
 				break;
 			}
-			readPiece(state, piece, `${part.name}:${at + 1}`, how);
+			readPiece(state, piece, `${labelOf(part)}:${at + 1}`, how);
 		}
 	}
 	const flags: AnswerFlags = state.sums;
@@ -109,6 +115,7 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 		refused: state.refused,
 		unread: [...state.unread],
 		isDoubtful: state.isDoubtful,
+		isMiscut: state.isMiscut,
 		others: state.others,
 		settle: () => ({
 			parts,

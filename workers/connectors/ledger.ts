@@ -26,6 +26,8 @@ export type SlotRead =
 export type SlotReader = {
 	/** Reads one parsed record. */
 	readonly read: (record: unknown) => SlotRead;
+	/** True where a piece that is no JSON means that we cut wrongly, not that a record is bad. */
+	readonly isStrict: boolean;
 	/** Equal signatures read equal records equally. */
 	readonly signature: string;
 	/** The schedule a record that is no JSON seems to belong to, from its raw text; or null. */
@@ -59,6 +61,8 @@ export type Reading = {
 	readonly isDoubtful: boolean;
 	/** Makes the ledger of this reading; to be called once, when the poll was committed. */
 	readonly settle: () => Ledger;
+	/** A piece is no JSON although its reader said that it must be: the body was cut wrongly. */
+	readonly isMiscut: boolean;
 	/** Resources other than slots that came along (full readings only). */
 	readonly others: readonly unknown[];
 };
@@ -79,9 +83,3 @@ export const parsePiece = (piece: Piece): { readonly value: unknown } | null => 
 		return null;
 	}
 };
-
-/** Memory a ledger keeps, bytes. */
-export const bytesOf = (ledger: Ledger): number =>
-	ledger.parts.reduce((sum, part) => sum + part.body.bytes.byteLength, 0) +
-	ledger.keys.bytes() +
-	ledger.ids.bytes();

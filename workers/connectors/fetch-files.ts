@@ -1,0 +1,111 @@
+// Fetches files with validators, a few at a time: what has not changed is taken from the last time.
+import type { Instant } from '#domain/time.ts';
+import type { Caller, HttpClient } from './http-client.ts';
+import type { Heard, Unheard } from './http-faults.ts';
+import { cacheWordOf, dateOf, headerOf } from './http-headers.ts';
+
+/** A file as it was last read. */
+export type KeptFile = {
+	readonly url: string;
+	readonly etag: string | null;
+	readonly lastModified: string | null;
+	readonly isImmutable: boolean;
+	readonly maxAgeMs: number | null;
+	readonly dateMs: number | null;
+	readonly readAt: Instant;
+	readonly body: Buffer;
+};
+
+export type FetchedFile =
+	| { readonly ok: true; readonly file: KeptFile; readonly isSame: boolean; readonly bytes: number }
+	| Unheard;
+
+export type FetchContext = {
+	readonly http: HttpClient;
+	readonly caller: Caller;
+	readonly now: Instant;
+	readonly signal: AbortSignal;
+	/** Files of the last committed poll, by URL; empty = ask for everything. */
+	readonly kept: ReadonlyMap<string, KeptFile>;
+};
+
+/** A file whose URL stands for its content is asked for again only after this, ms. */
+const IMMUTABLE_MS = 300_000;
+
+const keptFileOf = (url: string, heard: Heard, now: Instant): KeptFile => ({
+	url,
+	etag: headerOf(heard.headers, 'etag'),
+	lastModified: headerOf(heard.headers, 'last-modified'),
+	...cacheWordOf(heard.headers),
+	dateMs: dateOf(heard.headers),
+	readAt: now,
+	body: heard.body
+});
+
+const validatorsOf = (kept: KeptFile | undefined): Record<string, string> => {
+	if (kept === undefined) return {};
+	if (kept.etag !== null) return { 'if-none-match': kept.etag };
+	return kept.lastModified === null ? {} : { 'if-modified-since': kept.lastModified };
+};
+
+/** One file; `mayRest` = a file declared immutable need not be asked for at every poll. */
+export const fetchFile = async (
+	context: FetchContext,
+	url: string,
+	accept: string,
+	mayRest = false
+): Promise<FetchedFile> => {
+	const kept = context.kept.get(url);
+	const rests = mayRest && kept?.isImmutable === true && context.now - kept.readAt < IMMUTABLE_MS;
+	if (rests) return { ok: true, file: kept, isSame: true, bytes: 0 };
+	const heard = await context.http.read({
+		caller: context.caller,
+		url,
+		headers: { accept, ...validatorsOf(kept) },
+		signal: context.signal
+	});
+	if (!heard.ok) return heard;
+	if (heard.status === 304) {
+		if (kept !== undefined) {
+			const file = { ...kept, dateMs: dateOf(heard.headers), readAt: context.now };
+			return { ok: true, file, isSame: true, bytes: heard.bytes };
+		}
+		return {
+			ok: false,
+			reason: 'not_understood',
+			detail: 'The source said "not modified" without being asked.',
+			retryAfterMs: null,
+			bytes: heard.bytes,
+			status: 304,
+			maybeSent: true
+		};
+	}
+	const file = keptFileOf(url, heard, context.now);
+	if (kept?.body.equals(file.body) === true) {
+		// The old bytes are kept instead, so that comparing them later is free.
+		return { ok: true, file: { ...file, body: kept.body }, isSame: true, bytes: heard.bytes };
+	}
+	return { ok: true, file, isSame: false, bytes: heard.bytes };
+};
+
+const AT_ONCE = 4;
+
+/** Runs `work` over all items, at most AT_ONCE at a time; results in order. */
+export const inParallel = async <T, R>(
+	items: readonly T[],
+	work: (item: T) => Promise<R>
+): Promise<R[]> => {
+	const results: R[] = [];
+	let next = 0;
+	const run = async (): Promise<void> => {
+		for (;;) {
+			const at = next;
+			next += 1;
+			const item = items[at];
+			if (item === undefined) return;
+			results[at] = await work(item);
+		}
+	};
+	await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, run));
+	return results;
+};

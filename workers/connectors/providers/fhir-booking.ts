@@ -1,0 +1,290 @@
+// Books at a FHIR server without special operations: hold the Slot if it can be written, create the
+// Appointment once (our identifier makes a repeat harmless), then settle the Slot. An answer that
+// was lost is said to be lost: never taken for a no, never repeated blindly.
+import { parseOffsetInstant, toInstant, type Instant } from '#domain/time.ts';
+import type { BookingLookup, BookingOrder, BookingOutcome, Connector } from '../connector.ts';
+import type { Ask, Caller, HttpClient } from '../http-client.ts';
+import type { Heard, Unheard } from '../http-faults.ts';
+import { headerOf } from '../http-headers.ts';
+import { parsePiece } from '../ledger.ts';
+import { baseOf } from './fhir-calendar.ts';
+import {
+	codingsOf,
+	extensionsOf,
+	isJson,
+	listOf,
+	textOf,
+	webAddressOf,
+	type Json
+} from './fhir-shapes.ts';
+
+/** Identifiers of ours are URNs: no domain of ours need exist for them to be unique. */
+const IDENTIFIER_SYSTEM = 'urn:ietf:rfc:3986';
+const identifierOf = (bookingId: string): string => `urn:uuid:${bookingId}`;
+const identifierQuery = (bookingId: string): string =>
+	`identifier=${encodeURIComponent(`${IDENTIFIER_SYSTEM}|${identifierOf(bookingId)}`)}`;
+
+const fhirType = 'application/fhir+json';
+const kindWords = { video: 'Video visit', phone: 'Phone call', chat: 'Chat' } as const;
+
+/** The Appointment to create. The patient travels inside it, never in an address. */
+export const appointmentOf = (order: BookingOrder): Json => {
+	const { patient, kind } = order;
+	const telecom = [
+		{ system: 'phone', value: patient.phone },
+		...(patient.email === null ? [] : [{ system: 'email', value: patient.email }])
+	];
+	return {
+		resourceType: 'Appointment',
+		contained: [
+			{
+				resourceType: 'Patient',
+				id: 'patient',
+				name: [{ family: patient.familyName, given: [patient.givenName] }],
+				telecom,
+				birthDate: patient.bornOn
+			}
+		],
+		identifier: [{ system: IDENTIFIER_SYSTEM, value: identifierOf(order.bookingId) }],
+		status: 'booked',
+		start: new Date(order.startsAt).toISOString(),
+		end: new Date(order.endsAt).toISOString(),
+		slot: [{ reference: `Slot/${order.sourceSlotId}` }],
+		participant: [{ actor: { reference: '#patient' }, status: 'accepted' }],
+		...(patient.reason !== null && { reasonCode: [{ text: patient.reason }] }),
+		...(kind !== null && { comment: kindWords[kind] })
+	};
+};
+
+const resourceOf = (heard: Heard): Json | null => {
+	const parsed = parsePiece({ bytes: heard.body, start: 0, end: heard.body.length })?.value;
+	return isJson(parsed) ? parsed : null;
+};
+
+const idOfLocation = (heard: Heard): string =>
+	/\/Appointment\/([A-Za-z0-9.-]{1,64})(?:\/|$)/.exec(
+		headerOf(heard.headers, 'location') ?? ''
+	)?.[1] ?? '';
+
+/** The virtual service's address, told only after booking. */
+const joinUrlOf = (appointment: Json): string | null => {
+	const urls = extensionsOf(appointment, (url) => /virtualService/i.test(url)).flatMap(
+		(extension) => [
+			extension['valueUrl'],
+			...listOf(extension['extension']).map((part) => part['valueUrl'] ?? part['valueString'])
+		]
+	);
+	return urls.map(webAddressOf).find((url) => url !== null) ?? null;
+};
+
+const unconfirmed = (detail: string): BookingOutcome => ({ state: 'unconfirmed', detail });
+const rejected = (because: 'slot_taken' | 'clinic_refused'): BookingOutcome => ({
+	state: 'rejected',
+	because
+});
+
+const lookupOf = (appointment: Json, id: string): BookingLookup => {
+	const status = textOf(appointment['status'], 40);
+	if (['booked', 'arrived', 'checked-in', 'fulfilled'].includes(status)) {
+		return { state: 'booked', appointmentId: id, joinUrl: joinUrlOf(appointment) };
+	}
+	if (['cancelled', 'entered-in-error', 'noshow'].includes(status)) return { state: 'absent' };
+	return { state: 'unknown', detail: 'The clinic has the request and has not accepted it yet.' };
+};
+
+type Session = {
+	readonly http: HttpClient;
+	readonly caller: Caller;
+	readonly base: string;
+	readonly signal: AbortSignal;
+};
+
+const ask = (session: Session, path: string, more: Partial<Ask> = {}): Promise<Heard | Unheard> =>
+	session.http.exchange({
+		caller: session.caller,
+		url: `${session.base}/${path}`,
+		signal: session.signal,
+		...more,
+		headers: { accept: fhirType, ...more.headers }
+	});
+
+const matchesOf = (bundle: Json | null): Json[] =>
+	listOf(bundle?.['entry'])
+		.map((entry) => entry['resource'])
+		.filter(isJson)
+		.filter((resource) => resource['resourceType'] === 'Appointment');
+
+/** Asks the clinic whether it has our booking. The identifier is opaque: it may be in an address. */
+const find = async (session: Session, bookingId: string): Promise<BookingLookup> => {
+	const heard = await ask(session, `Appointment?${identifierQuery(bookingId)}`);
+	if (!heard.ok) return { state: 'unknown', detail: heard.detail };
+	const bundle = resourceOf(heard);
+	if (heard.status !== 200 || bundle?.['resourceType'] !== 'Bundle') {
+		return { state: 'unknown', detail: `The clinic could not be asked (${heard.status}).` };
+	}
+	// A server that ignores the search parameter lists other people's appointments.
+	const ours = matchesOf(bundle).filter((appointment) =>
+		listOf(appointment['identifier']).some((each) => each['value'] === identifierOf(bookingId))
+	);
+	const found = ours.map((appointment) => lookupOf(appointment, textOf(appointment['id'])));
+	return found.find(({ state }) => state === 'booked') ?? found[0] ?? { state: 'absent' };
+};
+
+type HeldSlot = { readonly slot: Json; readonly etag: string };
+
+const etagOf = (heard: Heard, slot: Json | null): string | null => {
+	const told = headerOf(heard.headers, 'etag');
+	if (told !== null) return told;
+	const version = isJson(slot?.['meta']) ? textOf(slot['meta']['versionId'], 64) : '';
+	return version === '' ? null : `W/"${version}"`;
+};
+
+const putSlot = (session: Session, held: HeldSlot, status: string): Promise<Heard | Unheard> =>
+	ask(session, `Slot/${textOf(held.slot['id'])}`, {
+		method: 'PUT',
+		headers: { 'content-type': fhirType, 'if-match': held.etag },
+		body: JSON.stringify({ ...held.slot, status })
+	});
+
+/** Takes a hold back; best effort, tried twice. The clinic's own hold runs out in any case. */
+const giveBack = async (session: Session, held: HeldSlot | null): Promise<void> => {
+	if (held === null) return;
+	for (let tries = 0; tries < 2; tries += 1) {
+		const heard = await putSlot(session, held, 'free');
+		if (heard.ok && heard.status < 500) return;
+	}
+};
+
+type Step<T> = { readonly done: BookingOutcome } | { readonly value: T };
+
+/** Step 1: the slot as it is now. Anything but free is taken, unless it is our own booking. */
+const readSlot = async (session: Session, order: BookingOrder): Promise<Step<HeldSlot | null>> => {
+	const heard = await ask(session, `Slot/${order.sourceSlotId}`);
+	if (!heard.ok) return { done: unconfirmed(heard.detail) };
+	if (heard.status === 404 || heard.status === 410) return { done: rejected('slot_taken') };
+	if (heard.status === 401 || heard.status === 403) return { value: null };
+	const slot = resourceOf(heard);
+	if (heard.status !== 200 || slot === null) {
+		return { done: unconfirmed(`The clinic could not be asked (${heard.status}).`) };
+	}
+	const startsAt = parseOffsetInstant(textOf(slot['start'], 60))?.at;
+	const isOther = order.source.notes.trust !== 'wall' && startsAt !== order.startsAt;
+	if (slot['status'] !== 'free' || isOther) {
+		const before = await find(session, order.bookingId);
+		return { done: before.state === 'booked' ? before : rejected('slot_taken') };
+	}
+	const etag = etagOf(heard, slot);
+	return { value: etag === null ? null : { slot, etag } };
+};
+
+/** Step 2: busy-tentative, where the server lets us; null = the Appointment alone decides. */
+const hold = async (session: Session, free: HeldSlot): Promise<Step<HeldSlot | null>> => {
+	const heard = await putSlot(session, free, 'busy-tentative');
+	if (!heard.ok) return { done: unconfirmed(heard.detail) };
+	if (heard.status === 409 || heard.status === 412) return { done: rejected('slot_taken') };
+	if (heard.status === 422) return { done: rejected('clinic_refused') };
+	if (heard.status >= 500 || heard.status === 429) {
+		return { done: unconfirmed(`The clinic answered with an error (${heard.status}).`) };
+	}
+	if (heard.status >= 300) return { value: null };
+	const slot = resourceOf(heard) ?? free.slot;
+	const etag = etagOf(heard, slot);
+	return { value: etag === null ? null : { slot, etag } };
+};
+
+const outcomeCodes = (resource: Json | null): string[] =>
+	listOf(resource?.['issue']).flatMap((issue) => [
+		textOf(issue['code'], 60),
+		...codingsOf(issue['details']).map(({ code }) => code ?? '')
+	]);
+
+/** What an answer to the POST means. Exported: recorded answers are checked against it. */
+export const readCreation = (heard: Heard): BookingOutcome | 'ask_first' => {
+	const { status } = heard;
+	const resource = resourceOf(heard);
+	if (status === 200 || status === 201) {
+		if (resource?.['resourceType'] !== 'Appointment') {
+			const id = idOfLocation(heard);
+			return id === '' ? 'ask_first' : { state: 'booked', appointmentId: id, joinUrl: null };
+		}
+		const id = textOf(resource['id']) || idOfLocation(heard);
+		const found = lookupOf(resource, id);
+		if (found.state === 'booked') return found;
+		return found.state === 'absent' ? rejected('clinic_refused') : unconfirmed(found.detail);
+	}
+	if (status === 409 || status === 412) {
+		// "Already processed" is no conflict over the slot: it may well be our own first attempt.
+		const isRepeat = outcomeCodes(resource).some(
+			(code) => code === 'duplicate' || code === 'multiple-matches'
+		);
+		return isRepeat ? 'ask_first' : rejected('slot_taken');
+	}
+	if (status === 404 || status === 410) return rejected('slot_taken');
+	if (status >= 500 || status === 408 || status === 429 || status < 400) {
+		return unconfirmed(`The clinic answered with an error (${status}).`);
+	}
+	return rejected('clinic_refused');
+};
+
+/** Step 3: the Appointment, at most one under our identifier. */
+const create = async (session: Session, order: BookingOrder): Promise<BookingOutcome> => {
+	const heard = await ask(session, 'Appointment', {
+		method: 'POST',
+		headers: {
+			'content-type': fhirType,
+			'if-none-exist': identifierQuery(order.bookingId),
+			prefer: 'return=representation'
+		},
+		body: JSON.stringify(appointmentOf(order))
+	});
+	if (!heard.ok) return unconfirmed(heard.detail);
+	const outcome = readCreation(heard);
+	if (outcome !== 'ask_first') return outcome;
+	const found = await find(session, order.bookingId);
+	return found.state === 'booked'
+		? found
+		: unconfirmed('The clinic says that it has this request.');
+};
+
+/** Whether the server says that Slots may be written; null = it does not say. */
+type AskWritable = (caller: Caller, signal: AbortSignal, now: Instant) => Promise<boolean | null>;
+
+const isSafeId = (id: string): boolean => /^[A-Za-z0-9._-]{1,128}$/.test(id);
+
+/** Creates the two writing halves of the connector. */
+export const createFhirBooking = (
+	http: HttpClient,
+	askWritable: AskWritable
+): { book: NonNullable<Connector['book']>; findBooking: NonNullable<Connector['findBooking']> } => {
+	const sessionOf = (order: Pick<BookingOrder, 'source' | 'signal'>): Session => ({
+		http,
+		caller: {
+			key: order.source.key,
+			url: order.source.url,
+			allowPrivate: order.source.allowPrivate
+		},
+		base: baseOf(order.source.url),
+		signal: order.signal
+	});
+	return {
+		findBooking: (order) => find(sessionOf(order), order.bookingId),
+		book: async (order) => {
+			const session = sessionOf(order);
+			if (!isSafeId(order.sourceSlotId)) return rejected('clinic_refused');
+			const read = await readSlot(session, order);
+			if ('done' in read) return read.done;
+			let held: HeldSlot | null = null;
+			const writable = await askWritable(session.caller, order.signal, toInstant(Date.now()));
+			if (read.value !== null && writable !== false) {
+				const holding = await hold(session, read.value);
+				if ('done' in holding) return holding.done;
+				held = holding.value;
+			}
+			const outcome = await create(session, order);
+			if (outcome.state === 'rejected') await giveBack(session, held);
+			// A server that settles its slot by itself answers 409 or 412 here, which is as good.
+			if (outcome.state === 'booked' && held !== null) await putSlot(session, held, 'busy');
+			return outcome;
+		}
+	};
+};

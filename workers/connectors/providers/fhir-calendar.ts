@@ -1,0 +1,122 @@
+// What this process knows of a FHIR server between polls besides its slots: its features (a day)
+// and its directory (an hour). Lost with the process, and then simply read again.
+import type { PollRequest } from '../connector.ts';
+import { fetchFile, type FetchContext } from '../fetch-files.ts';
+import type { Unheard } from '../http-faults.ts';
+import { DAY_MS, HOUR_MS, type Instant } from '#domain/time.ts';
+import { createDirectory, type Directory, type DirectoryEntry } from './directory.ts';
+import { readDirectory, scheduleEntriesOf } from './fhir-directory.ts';
+import { parseFeatures, unknownFeatures, type FhirFeatures } from './fhir-features.ts';
+import { fhirJson } from './fhir-search.ts';
+import { describeSchedules, type DescribedSchedule } from './schedule-facts.ts';
+
+export type Calendar = {
+	readonly directory: Directory;
+	readonly schedules: ReadonlyMap<string, DescribedSchedule>;
+	readonly readAt: Instant;
+	readonly notesText: string;
+};
+
+type Known = {
+	features?: FhirFeatures;
+	featuresAt?: Instant;
+	calendar?: Calendar;
+};
+
+export type Had<T> =
+	| { readonly ok: true; readonly value: T; readonly bytes: number }
+	| { readonly ok: false; readonly fault: Unheard; readonly bytes: number };
+
+export type Calendars = {
+	readonly features: (context: FetchContext, base: string) => Promise<Had<FhirFeatures>>;
+	/**
+	 * The directory, read again when it is older than an hour, or, with `isStale`, than
+	 * RETRY_MS (slots of unknown schedules were seen).
+	 */
+	readonly calendar: (
+		context: FetchContext,
+		request: Pick<PollRequest, 'source'>,
+		features: FhirFeatures,
+		hint: { readonly isStale: boolean; readonly along: readonly DirectoryEntry[] }
+	) => Promise<Had<Calendar>>;
+	/** The directory as it is known now, or null. */
+	readonly current: (context: FetchContext) => Calendar | null;
+	readonly clear: () => void;
+};
+
+/** Sources remembered at most. */
+const MAX_KNOWN = 500;
+const RETRY_MS = 60_000;
+
+/** `https://clinic.example/fhir` of whatever was configured. */
+export const baseOf = (url: string): string => {
+	const { origin, pathname } = new URL(url);
+	return origin + pathname.replace(/\/+$/, '');
+};
+
+export const makeCalendar = (
+	entries: readonly DirectoryEntry[],
+	source: PollRequest['source'],
+	readAt: Instant
+): Calendar => ({
+	schedules: describeSchedules(createDirectory(entries), source),
+	directory: createDirectory(scheduleEntriesOf(entries)),
+	readAt,
+	notesText: JSON.stringify(source.notes)
+});
+
+/** Statuses that mean "no such page here", not "the server is in trouble". */
+const isAbsent = (fault: Unheard): boolean =>
+	fault.reason === 'misconfigured' || fault.reason === 'not_understood';
+
+export const createCalendars = (): Calendars => {
+	const sources = new Map<string, Known>();
+	const knownOf = (context: FetchContext): Known => {
+		const name = `${context.caller.key} ${context.caller.url}`;
+		const known = sources.get(name) ?? {};
+		sources.delete(name);
+		sources.set(name, known);
+		const [oldest] = sources.keys();
+		if (sources.size > MAX_KNOWN && oldest !== undefined) sources.delete(oldest);
+		return known;
+	};
+	return {
+		features: async (context, base) => {
+			const known = knownOf(context);
+			const { features, featuresAt } = known;
+			const isFresh = featuresAt !== undefined && Math.abs(context.now - featuresAt) < DAY_MS;
+			if (features !== undefined && isFresh) return { ok: true, value: features, bytes: 0 };
+			const fetched = await fetchFile(
+				{ ...context, kept: new Map() },
+				`${base}/metadata`,
+				fhirJson
+			);
+			if (!fetched.ok && !isAbsent(fetched)) {
+				return { ok: false, fault: fetched, bytes: fetched.bytes };
+			}
+			known.features = fetched.ok ? parseFeatures(fetched.file.body) : unknownFeatures;
+			known.featuresAt = context.now;
+			return { ok: true, value: known.features, bytes: fetched.bytes };
+		},
+		calendar: async (context, { source }, features, hint) => {
+			const known = knownOf(context);
+			const ageMs = Math.abs(context.now - (known.calendar?.readAt ?? -Infinity));
+			const isCurrent =
+				known.calendar?.notesText === JSON.stringify(source.notes) &&
+				ageMs < (hint.isStale ? RETRY_MS : HOUR_MS);
+			if (known.calendar !== undefined && isCurrent) {
+				return { ok: true, value: known.calendar, bytes: 0 };
+			}
+			const read = await readDirectory(context, baseOf(source.url), features, hint.along);
+			if (read.ok) {
+				known.calendar = makeCalendar(read.entries, source, context.now);
+				return { ok: true, value: known.calendar, bytes: read.bytes };
+			}
+			if (known.calendar === undefined) return read;
+			// The old directory stands until the new one can be read.
+			return { ok: true, value: known.calendar, bytes: read.bytes };
+		},
+		current: (context) => knownOf(context).calendar ?? null,
+		clear: () => sources.clear()
+	};
+};

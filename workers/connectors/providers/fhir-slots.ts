@@ -1,0 +1,215 @@
+// Connector for FHIR R4 servers: Slot searches paged to the end, directory beside, booking by plain
+// FHIR. A page that fails makes the answer partial; only a whole listing is complete.
+import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
+import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
+import { toInstant } from '#domain/time.ts';
+import type { Connector, PollRequest } from '../connector.ts';
+import { readByDifference } from '../difference-reading.ts';
+import type { FetchContext, KeptFile } from '../fetch-files.ts';
+import { readInFull } from '../full-reading.ts';
+import type { HttpClient } from '../http-client.ts';
+import type { Unheard } from '../http-faults.ts';
+import type { Kept } from '../kept-bodies.ts';
+import type { Ledger, Reading } from '../ledger.ts';
+import { windowOf, type PollWindow } from '../poll-window.ts';
+import { createFhirBooking } from './fhir-booking.ts';
+import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
+import type { KeptSearch, Polling } from './fhir-kept.ts';
+import { pollByUpdates } from './fhir-updates.ts';
+import {
+	entriesOfPages,
+	partsOfPages,
+	reopenParsed,
+	searchAll,
+	slotSearch,
+	type Page,
+	type Searched
+} from './fhir-search.ts';
+import { createSlotReader } from './slot-facts.ts';
+
+export const silentOf = (
+	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
+	bytes: number
+): SilentAnswer => ({
+	state: 'silent',
+	reason: fault.reason,
+	detail: fault.detail,
+	retryAfterMs: fault.retryAfterMs,
+	bytes
+});
+
+export const sameFacts = (a: readonly ScheduleFact[], b: readonly ScheduleFact[]): boolean =>
+	a.length === b.length &&
+	a.every((fact, at) => {
+		const other = b[at];
+		return other !== undefined && fact.key === other.key && sameSchedule(fact, other);
+	});
+
+const zoneCounts = (calendar: Calendar): Record<string, number> => {
+	const counts: Record<string, number> = {};
+	for (const { zone } of calendar.schedules.values()) {
+		counts[zone.from] = (counts[zone.from] ?? 0) + 1;
+	}
+	return counts;
+};
+
+type Read = { readonly reading: Reading; readonly pages: readonly Page[] };
+
+/** Reads the pages, by difference where that is certain, parsed as a whole where cutting failed. */
+const readPages = (
+	pages: readonly Page[],
+	calendar: Calendar,
+	poll: {
+		readonly request: PollRequest;
+		readonly window: PollWindow;
+		readonly ledger: Ledger | null;
+	}
+): Read | null => {
+	const context = { ...calendar, notes: poll.request.source.notes };
+	const how = { reader: createSlotReader(context, 'bundle'), window: poll.window };
+	const parts = partsOfPages(pages);
+	const quick = poll.ledger === null ? null : readByDifference(poll.ledger, parts, how);
+	const reading = quick ?? readInFull(parts, how);
+	if (!reading.isMiscut) return { reading, pages };
+	const parsed = reopenParsed(pages);
+	if (parsed === null) return null;
+	return { reading: readInFull(partsOfPages(parsed), how), pages: parsed };
+};
+
+type Composed = { readonly answer: SpokenAnswer; readonly keep: (() => KeptSearch) | null };
+
+const compose = (
+	request: PollRequest,
+	known: KeptSearch | null,
+	found: {
+		readonly searched: Searched;
+		readonly calendar: Calendar;
+		readonly read: Read;
+		readonly bytes: number;
+	}
+): Composed => {
+	const { searched, calendar, read } = found;
+	const { reading, pages } = read;
+	const window = windowOf(request.now, request.source);
+	const complete = searched.fault === null && !reading.isDoubtful;
+	const facts = [...calendar.schedules.values()].map(({ fact }) => fact);
+	const serverMs = pages[0]?.file.dateMs ?? null;
+	const answer: SpokenAnswer = {
+		state: complete ? 'complete' : 'partial',
+		validAt: toInstant(serverMs ?? request.now),
+		window: { from: window.from, to: window.to },
+		listing: reading.listing,
+		schedules: known !== null && sameFacts(known.facts, facts) ? null : facts,
+		unreadSchedules: reading.unread,
+		explicitEmpty: false,
+		flags: reading.flags,
+		refused: reading.refused,
+		maxAgeMs: pages[0]?.file.maxAgeMs ?? null,
+		cursor: { pages: pages.length, ignored: searched.ignored, zones: zoneCounts(calendar) },
+		bytes: found.bytes
+	};
+	const keep = (): KeptSearch => ({
+		files: new Map(pages.map(({ file }) => [file.url, file])),
+		ledger: reading.settle(),
+		facts,
+		notesText: calendar.notesText,
+		serverMs,
+		updatesSince: 0
+	});
+	return { answer, keep: complete ? keep : null };
+};
+
+/** Lists the window and composes the answer; silent when not even one page came. */
+const pollByListing = async (polling: Polling, spent: number): Promise<Composed | SilentAnswer> => {
+	const { request, context, calendars, features, known } = polling;
+	const window = windowOf(request.now, request.source);
+	const searched = await searchAll(context, slotSearch(baseOf(request.source.url), window));
+	let bytes = spent + searched.bytes;
+	if (searched.pages.length === 0 && searched.fault !== null)
+		return silentOf(searched.fault, bytes);
+	// After polls by update the kept listing is behind what was committed: read everything.
+	const ledger = known === null || known.updatesSince > 0 ? null : known.ledger;
+	const first = await calendars.calendar(context, request, features, {
+		isStale: false,
+		along: known === null ? entriesOfPages(searched.pages).filter(isDescription) : []
+	});
+	bytes += first.bytes;
+	if (!first.ok) return silentOf(first.fault, bytes);
+	let calendar = first.value;
+	let read = readPages(searched.pages, calendar, { request, window, ledger });
+	if (read !== null && read.reading.flags.orphans > 0) {
+		const second = await calendars.calendar(context, request, features, {
+			isStale: true,
+			along: entriesOfPages(searched.pages).filter(isDescription)
+		});
+		bytes += second.bytes;
+		if (second.ok && second.value !== calendar) {
+			calendar = second.value;
+			read = readPages(searched.pages, calendar, { request, window, ledger });
+		}
+	}
+	if (read === null) {
+		const detail = 'A page of slots could not be read.';
+		return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, bytes);
+	}
+	return compose(request, known, { searched, calendar, read, bytes });
+};
+
+const isDescription = ({ resource }: { readonly resource: unknown }): boolean =>
+	!(typeof resource === 'object' && resource !== null && 'resourceType' in resource) ||
+	resource.resourceType !== 'Slot';
+
+const contextOf = (
+	http: HttpClient,
+	request: PollRequest,
+	known: KeptSearch | null
+): FetchContext => ({
+	http,
+	caller: {
+		key: request.source.key,
+		url: request.source.url,
+		allowPrivate: request.source.allowPrivate
+	},
+	now: request.now,
+	signal: request.signal,
+	kept: known?.files ?? new Map<string, KeptFile>()
+});
+
+const isMostlyBad = ({ flags }: SpokenAnswer): boolean =>
+	flags.badRecords > 0 && flags.badRecords * 2 > flags.records;
+
+/** Creates the connector; `kept` bounds what it remembers between polls. */
+export const createFhirSlots = (
+	http: HttpClient,
+	kept: Kept<KeptSearch>
+): Connector & { clear: () => void } => {
+	const calendars = createCalendars();
+	const poll = async (request: PollRequest): Promise<Answer> => {
+		const { source, token } = request;
+		const basis = request.wantFull ? null : request.basis;
+		const found = kept.find(source.key, basis);
+		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+		const context = contextOf(http, request, known);
+		const features = await calendars.features(context, baseOf(source.url));
+		if (!features.ok) return silentOf(features.fault, features.bytes);
+		const polling = { request, context, calendars, features: features.value, known };
+		const composed =
+			(await pollByUpdates(polling, features.bytes)) ??
+			(await pollByListing(polling, features.bytes));
+		if ('state' in composed) return composed;
+		const { answer, keep } = composed;
+		if (isMostlyBad(answer)) {
+			const detail = 'Most of the slots could not be read.';
+			return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, answer.bytes);
+		}
+		const builds = answer.listing.form === 'full' ? null : basis;
+		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
+		return answer;
+	};
+	const booking = createFhirBooking(http, async (caller, signal, now) => {
+		const context = { http, caller, now, signal, kept: new Map<string, KeptFile>() };
+		const features = await calendars.features(context, baseOf(caller.url));
+		return features.ok ? features.value.isSlotWritable : null;
+	});
+	return { poll, settle: kept.settle, ...booking, clear: calendars.clear };
+};

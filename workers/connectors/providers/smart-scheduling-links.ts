@@ -1,0 +1,297 @@
+// Connector for SMART Scheduling Links: manifest, NDJSON files, only the changed ones. Read-only:
+// booking happens on the publisher's own pages. Unread files make the answer partial or silent.
+import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
+import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
+import { toInstant, type Instant } from '#domain/time.ts';
+import type { Connector, PollRequest } from '../connector.ts';
+import {
+	fetchFile,
+	inParallel,
+	type FetchContext,
+	type FetchedFile,
+	type KeptFile
+} from '../fetch-files.ts';
+import { readByDifference } from '../difference-reading.ts';
+import { readInFull } from '../full-reading.ts';
+import type { HttpClient } from '../http-client.ts';
+import type { Unheard } from '../http-faults.ts';
+import type { Kept } from '../kept-bodies.ts';
+import { parsePiece, type Ledger, type Part, type Reading } from '../ledger.ts';
+import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
+import { windowOf, type PollWindow } from '../poll-window.ts';
+import { createDirectory, MAX_DIRECTORY, type DirectoryEntry } from './directory.ts';
+import { describeSchedules, type DescribedSchedule } from './schedule-facts.ts';
+import { createSlotReader } from './slot-facts.ts';
+import {
+	manifestFaults,
+	parseManifest,
+	type Manifest,
+	type ManifestFile
+} from './smart-manifest.ts';
+
+/** What is kept of the last committed poll of one publisher. */
+export type KeptPublication = {
+	readonly files: ReadonlyMap<string, KeptFile>;
+	readonly ledger: Ledger;
+	readonly facts: readonly ScheduleFact[];
+	readonly notesText: string;
+};
+
+export const publicationBytes = (kept: KeptPublication): number => {
+	// The ledger's parts are views of the files.
+	let bytes = kept.ledger.keys.bytes() + kept.ledger.ids.bytes();
+	for (const file of kept.files.values()) bytes += file.body.byteLength;
+	return bytes;
+};
+
+const silent = (
+	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
+	bytes: number
+): SilentAnswer => ({
+	state: 'silent',
+	reason: fault.reason,
+	detail: fault.detail,
+	retryAfterMs: fault.retryAfterMs,
+	bytes
+});
+
+const notUnderstood = (detail: string, bytes: number): SilentAnswer =>
+	silent({ reason: 'not_understood', detail, retryAfterMs: null }, bytes);
+
+type Fetched = { readonly of: ManifestFile; readonly result: FetchedFile };
+
+const fetchAll = async (
+	context: FetchContext,
+	files: readonly ManifestFile[]
+): Promise<Fetched[]> =>
+	inParallel(files, async (of) => {
+		const mayRest = of.type !== 'Slot';
+		return { of, result: await fetchFile(context, of.url, 'application/fhir+ndjson', mayRest) };
+	});
+
+const bytesRead = (fetched: readonly Fetched[]): number =>
+	fetched.reduce((sum, { result }) => sum + result.bytes, 0);
+
+const filesOf = (fetched: readonly Fetched[]): KeptFile[] =>
+	fetched.flatMap(({ result }) => (result.ok ? [result.file] : []));
+
+const firstFault = (fetched: readonly Fetched[]): Unheard | null => {
+	for (const { result } of fetched) if (!result.ok) return result;
+	return null;
+};
+
+const entriesOf = (files: readonly KeptFile[]): DirectoryEntry[] => {
+	const entries: DirectoryEntry[] = [];
+	for (const file of files) {
+		for (const piece of piecesOf(bodyOfLines(file.body))) {
+			if (entries.length >= MAX_DIRECTORY) return entries;
+			const parsed = parsePiece(piece);
+			if (parsed !== null) entries.push({ resource: parsed.value });
+		}
+	}
+	return entries;
+};
+
+/**
+ * A file that ends in the middle of a line was cut off on the way (some servers end such an answer
+ * politely), and one in which most lines are broken is no list of slots.
+ */
+const isWhole = (file: KeptFile): boolean => {
+	const body = bodyOfLines(file.body);
+	if (body.bytes.length === 0) return true;
+	const endsInLine = file.body.at(-1) === 0x0a;
+	const lastStart = body.bytes.lastIndexOf(lineMark.pattern) + 1;
+	const last = { bytes: body.bytes, start: lastStart, end: body.bytes.length };
+	return endsInLine || parsePiece(last) !== null;
+};
+
+const partsOf = (files: readonly KeptFile[]): Part[] =>
+	files.map((file) => ({ name: file.url, body: bodyOfLines(file.body) }));
+
+const sameFacts = (a: readonly ScheduleFact[], b: readonly ScheduleFact[]): boolean =>
+	a.length === b.length &&
+	a.every((fact, at) => {
+		const other = b[at];
+		return other !== undefined && fact.key === other.key && sameSchedule(fact, other);
+	});
+
+const zoneCounts = (schedules: Iterable<DescribedSchedule>): Record<string, number> => {
+	const counts: Record<string, number> = {};
+	for (const { zone } of schedules) counts[zone.from] = (counts[zone.from] ?? 0) + 1;
+	return counts;
+};
+
+type Gathered = {
+	readonly request: PollRequest;
+	readonly window: PollWindow;
+	readonly kept: KeptPublication | null;
+	readonly manifestFile: KeptFile;
+	readonly manifest: Manifest;
+	readonly directory: readonly Fetched[];
+	readonly slots: readonly Fetched[];
+	readonly bytes: number;
+};
+
+/** Some files did not come: what did come is told, nothing is removed. */
+const isPartial = (gathered: Gathered, reading: Reading, whole: readonly KeptFile[]): boolean =>
+	reading.isDoubtful ||
+	whole.length < gathered.manifest.slots.length ||
+	gathered.directory.some(({ result }) => !result.ok);
+
+/** Schedules whose slots may be missing from this answer. */
+const unreadOf = (
+	schedules: ReadonlyMap<string, DescribedSchedule>,
+	reading: Reading,
+	missesFiles: boolean
+): string[] => {
+	const unread = new Set(reading.unread);
+	for (const [key, { availability }] of schedules) {
+		if (availability === 'unknown') unread.add(key);
+	}
+	if (!missesFiles || reading.listing.form !== 'full') return [...unread];
+	const seen = new Set(reading.listing.facts.map((fact) => fact.scheduleKey));
+	for (const key of schedules.keys()) if (!seen.has(key)) unread.add(key);
+	return [...unread];
+};
+
+/** Only a publisher that says of every schedule that it has nothing says that it is empty. */
+const isExplicitlyEmpty = (
+	schedules: ReadonlyMap<string, DescribedSchedule>,
+	reading: Reading,
+	complete: boolean
+): boolean =>
+	complete &&
+	reading.flags.records === 0 &&
+	schedules.size > 0 &&
+	[...schedules.values()].every(({ availability }) => availability === 'none');
+
+const maxAgeOf = (gathered: Gathered): number | null => {
+	const ages = [gathered.manifestFile, ...filesOf(gathered.slots)]
+		.filter((file) => !file.isImmutable)
+		.map((file) => file.maxAgeMs)
+		.filter((age) => age !== null);
+	return gathered.manifestFile.maxAgeMs ?? (ages.length === 0 ? null : Math.min(...ages));
+};
+
+const validAtOf = (gathered: Gathered): Instant =>
+	gathered.manifest.transactionAt ??
+	toInstant(gathered.manifestFile.dateMs ?? gathered.request.now);
+
+/** The answer of what was gathered, and what to keep of it when it is committed. */
+const compose = (
+	gathered: Gathered
+): { readonly answer: SpokenAnswer; readonly keep: (() => KeptPublication) | null } => {
+	const { request, window, kept } = gathered;
+	const { source } = request;
+	const directoryFiles = gathered.directory.flatMap(({ of, result }) => {
+		const file = result.ok ? result.file : kept?.files.get(of.url);
+		return file === undefined ? [] : [file];
+	});
+	const whole = filesOf(gathered.slots).filter(isWhole);
+	const directory = createDirectory(entriesOf(directoryFiles));
+	const schedules = describeSchedules(directory, source);
+	const reader = createSlotReader({ directory, schedules, notes: source.notes }, 'file');
+	const parts = partsOf(whole);
+	const how = { reader, window };
+	const missesFiles = whole.length < gathered.manifest.slots.length;
+	const reading =
+		(kept === null || missesFiles ? null : readByDifference(kept.ledger, parts, how)) ??
+		readInFull(parts, how);
+	const complete = !isPartial(gathered, reading, whole);
+	const facts = [...schedules.values()].map(({ fact }) => fact);
+	const isSame = kept !== null && sameFacts(kept.facts, facts);
+	const files = new Map(
+		[gathered.manifestFile, ...directoryFiles, ...whole].map((file) => [file.url, file])
+	);
+	const answer: SpokenAnswer = {
+		state: complete ? 'complete' : 'partial',
+		validAt: validAtOf(gathered),
+		window: { from: window.from, to: window.to },
+		listing: reading.listing,
+		schedules: isSame ? null : facts,
+		unreadSchedules: unreadOf(schedules, reading, missesFiles),
+		explicitEmpty: isExplicitlyEmpty(schedules, reading, complete),
+		flags: reading.flags,
+		refused: reading.refused,
+		maxAgeMs: maxAgeOf(gathered),
+		cursor: {
+			files: files.size,
+			transactionAt: gathered.manifest.transactionAt,
+			zones: zoneCounts(schedules.values())
+		},
+		bytes: gathered.bytes
+	};
+	const notesText = JSON.stringify(source.notes);
+	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), facts, notesText });
+	return { answer, keep: complete ? keep : null };
+};
+
+const gather = async (
+	http: HttpClient,
+	request: PollRequest,
+	kept: KeptPublication | null
+): Promise<Gathered | SilentAnswer> => {
+	const { source, now, signal } = request;
+	const context: FetchContext = {
+		http,
+		caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
+		now,
+		signal,
+		kept: kept?.files ?? new Map<string, KeptFile>()
+	};
+	const first = await fetchFile(context, source.url, 'application/json');
+	if (!first.ok) return silent(first, first.bytes);
+	const manifest = parseManifest(first.file.body, source.url);
+	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);
+	const directory = await fetchAll(context, manifest.value.directory);
+	const slots = await fetchAll(context, manifest.value.slots);
+	const bytes = first.bytes + bytesRead(directory) + bytesRead(slots);
+	const fault = firstFault(directory);
+	const isLost = directory.some(({ of, result }) => !result.ok && !context.kept.has(of.url));
+	if (fault !== null && isLost) return silent(fault, bytes);
+	const slotFault = firstFault(slots);
+	if (slotFault !== null && slots.every(({ result }) => !result.ok))
+		return silent(slotFault, bytes);
+	return {
+		request,
+		window: windowOf(now, source),
+		kept,
+		manifestFile: first.file,
+		manifest: manifest.value,
+		directory,
+		slots,
+		bytes
+	};
+};
+
+/** Creates the connector; `kept` bounds what it remembers between polls. */
+export const createSmartSchedulingLinks = (
+	http: HttpClient,
+	kept: Kept<KeptPublication>
+): Connector => ({
+	poll: async (request): Promise<Answer> => {
+		const { source, token } = request;
+		const basis = request.wantFull ? null : request.basis;
+		const found = kept.find(source.key, basis);
+		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+		const gathered = await gather(http, request, known);
+		if ('state' in gathered) return gathered;
+		const { answer, keep } = compose(gathered);
+		const { records, badRecords } = answer.flags;
+		if (badRecords > 0 && badRecords * 2 > records) {
+			return notUnderstood('Most lines of the slot files could not be read.', answer.bytes);
+		}
+		if (
+			answer.state === 'partial' &&
+			gathered.slots.every(({ result }) => !result.ok || !isWhole(result.file))
+		) {
+			return notUnderstood('The slot files were cut off.', answer.bytes);
+		}
+		const builds = answer.listing.form === 'full' ? null : basis;
+		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
+		return answer;
+	},
+	settle: kept.settle,
+	book: null,
+	findBooking: null
+});
