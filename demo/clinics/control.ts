@@ -5,7 +5,7 @@ import type { Ask, Handler, Reply } from './exchange.ts';
 import { createFaults, faultKinds } from './faults.ts';
 import type { Served } from './serve.ts';
 import { createServed } from './serve.ts';
-import type { RunningClinic } from './start.ts';
+import type { RunningClinic } from './running.ts';
 
 type ControlParts = {
 	clinics: readonly RunningClinic[];

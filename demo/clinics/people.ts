@@ -50,9 +50,10 @@ export const fullName = (name: PersonName): string =>
 
 /** The Luhn digit of an NPI, counted with the prefix 80840 of its issuer. */
 const luhnDigit = (digits: string): number => {
+	const full = `80840${digits}`;
 	let sum = 0;
-	for (const [at, digit] of [...`80840${digits}`].toReversed().entries()) {
-		const value = Number(digit) * (at % 2 === 0 ? 2 : 1);
+	for (let at = full.length - 1, twice = true; at >= 0; at -= 1, twice = !twice) {
+		const value = Number(full[at]) * (twice ? 2 : 1);
 		sum += value > 9 ? value - 9 : value;
 	}
 	return (10 - (sum % 10)) % 10;

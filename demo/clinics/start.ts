@@ -1,25 +1,20 @@
 // Starts the simulated clinics: one HTTP server each on 127.0.0.1 and one for control. They know
 // nothing of the hub. Also a process: `node demo/clinics/start.ts --seed 1 --port-base 7100`.
 import { parseArgs } from 'node:util';
-import type { Appointment, Clinic } from './clinic.ts';
 import { createClinic } from './clinic.ts';
 import { createControl } from './control.ts';
-import type { BurstRequest } from './driver.ts';
 import { createDriver } from './driver.ts';
-import type { FaultKind, FaultRequest } from './faults.ts';
 import { createFaults } from './faults.ts';
-import { createFhirHandler, FHIR_PATH } from './fhir/server.ts';
-import { createLinksHandler, MANIFEST_PATH } from './links/server.ts';
+import { createFhirHandler } from './fhir/server.ts';
+import { createLinksHandler } from './links/server.ts';
 import { loadState, saveState } from './memory.ts';
-import type { OperatorNotes } from './operator-notes.ts';
-import { operatorNotesOf } from './operator-notes.ts';
-import type { ClinicKind } from './profiles.ts';
-import type { Served } from './serve.ts';
+import type { Opened, RunningClinic } from './running.ts';
+import { toRunning } from './running.ts';
 import { createServed } from './serve.ts';
-import type { SlotStatus } from './sessions.ts';
-import type { Slot } from './slot-book.ts';
 import type { Organisation } from './world.ts';
 import { createWorld } from './world.ts';
+
+export type { ClinicTruth, RunningClinic } from './running.ts';
 
 export type ClinicOptions = {
 	seed?: number;
@@ -43,31 +38,6 @@ export type ClinicOptions = {
 	stateFolder?: string;
 };
 
-export type ClinicTruth = {
-	slots: readonly Slot[];
-	appointments: readonly Appointment[];
-	counts: Readonly<Partial<Record<SlotStatus, number>>>;
-};
-
-export type RunningClinic = {
-	key: string;
-	name: string;
-	kind: ClinicKind;
-	/** The manifest, or the FHIR base. */
-	url: string;
-	operatorNotes: OperatorNotes;
-	organisation: Organisation;
-	/** Starts a fault; null ends all, a kind alone can be ended with `clearFault`. */
-	setFault: (fault: FaultRequest | null) => void;
-	clearFault: (kind: FaultKind) => void;
-	/** Sets a status by hand, or takes the slot out of the calendar; false for an unknown id. */
-	setSlotStatus: (slotId: string, status: SlotStatus | 'removed') => boolean;
-	burst: (request: BurstRequest) => string[];
-	appointments: () => readonly Appointment[];
-	truth: () => ClinicTruth;
-	standingFaults: () => readonly FaultRequest[];
-};
-
 export type RunningClinics = {
 	clinics: RunningClinic[];
 	controlUrl: string;
@@ -82,14 +52,6 @@ export type RunningClinics = {
 const TICK_MS = 250;
 /** One clinic of the world is saved this often, in turn. */
 const SAVE_MS = 1000;
-
-const countByStatus = (slots: readonly Slot[]): ClinicTruth['counts'] => {
-	const counts: Partial<Record<SlotStatus, number>> = {};
-	for (const { status } of slots) counts[status] = (counts[status] ?? 0) + 1;
-	return counts;
-};
-
-type Opened = { clinic: Clinic; faults: ReturnType<typeof createFaults>; served: Served };
 
 const openClinic = async (
 	organisation: Organisation,
@@ -110,35 +72,6 @@ const openClinic = async (
 	const served = await createServed({ handler, faults, now, port });
 	baseUrl = served.url;
 	return { clinic, faults, served };
-};
-
-const toRunning = (
-	{ clinic, faults, served }: Opened,
-	burst: RunningClinic['burst']
-): RunningClinic => {
-	const { organisation } = clinic;
-	const { key, name, speaks } = organisation.profile;
-	return {
-		key,
-		name,
-		kind: speaks.kind,
-		url: served.url + (speaks.kind === 'fhir-slots' ? FHIR_PATH : MANIFEST_PATH),
-		operatorNotes: operatorNotesOf(organisation),
-		organisation,
-		setFault: (fault) => (fault === null ? faults.clear() : faults.set(fault)),
-		clearFault: faults.clear,
-		setSlotStatus: (slotId, status) =>
-			status === 'removed'
-				? clinic.slots.remove(slotId).ok
-				: clinic.setSlotStatus(slotId, status).ok,
-		burst,
-		appointments: clinic.appointments,
-		truth: () => {
-			const slots = clinic.slots.sorted();
-			return { slots, appointments: clinic.appointments(), counts: countByStatus(slots) };
-		},
-		standingFaults: faults.standing
-	};
 };
 
 /** Opens all, or closes those that opened and rejects. */

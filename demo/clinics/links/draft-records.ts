@@ -46,7 +46,11 @@ const virtualRoom = (
 	};
 };
 
-const withSpecialty = (schedule: DirectoryRecord, room: DirectoryRecord): DirectoryRecord => {
+const withSpecialty = (
+	org: Organisation,
+	schedule: DirectoryRecord,
+	room: DirectoryRecord
+): DirectoryRecord => {
 	const role = must(
 		schedule.actor?.find(({ reference }) => reference.startsWith('PractitionerRole/'))
 	);
@@ -56,7 +60,7 @@ const withSpecialty = (schedule: DirectoryRecord, room: DirectoryRecord): Direct
 		extension: (specialty ?? []).flatMap(({ coding }) =>
 			coding.map((valueCoding) => ({ url: `${linksExtension}/specialty`, valueCoding }))
 		),
-		actor: [role, { reference: `Location/${room.id}`, display: String(room.name) }]
+		actor: [role, { reference: `Location/${room.id}`, display: org.profile.name }]
 	};
 };
 
@@ -70,7 +74,7 @@ export const draftRecords = (org: Organisation, startAt: number): DirectoryRecor
 		const place = must(schedule.actor?.find(({ reference }) => reference.startsWith('Location/')));
 		const room = virtualRoom(org, person, must(directory.get(place.reference), 'site'));
 		made.set(`Location/${room.id}`, room);
-		made.set(key, withSpecialty(schedule, room));
+		made.set(key, withSpecialty(org, schedule, room));
 	}
 	return [...made.values()].map(({ meta: _, ...record }) => record);
 };

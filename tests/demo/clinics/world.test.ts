@@ -186,10 +186,12 @@ test.each([
 });
 
 const luhn = (digits: string): number =>
-	[...digits].toReversed().reduce((sum, digit, at) => {
-		const value = Number(digit) * (at % 2 === 1 ? 2 : 1);
-		return sum + (value > 9 ? value - 9 : value);
-	}, 0) % 10;
+	Array.from(digits)
+		.toReversed()
+		.reduce((sum, digit, at) => {
+			const value = Number(digit) * (at % 2 === 1 ? 2 : 1);
+			return sum + (value > 9 ? value - 9 : value);
+		}, 0) % 10;
 
 test('[C5] names differ, NPIs are well formed and of an unused range', () => {
 	const people = peopleOf(createWorld({ seed: 1, startAt: autumn }));
