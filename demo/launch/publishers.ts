@@ -4,7 +4,6 @@ import { SourceSettings } from '#domain/source.ts';
 import { startClinics } from '../clinics/start.ts';
 import type { RunningClinic } from '../clinics/start.ts';
 import { makeFolder } from '../../ops/embedded/paths.ts';
-import { startReplay } from '../replay.ts';
 import { areFree } from './port.ts';
 
 export type Publishers = {
@@ -77,6 +76,7 @@ const openClinics = async ({ folder, say }: Options): Promise<Publishers> => {
 };
 
 const openReplay = async (folder: string, say: (line: string) => void): Promise<Publishers> => {
+	const { startReplay } = await import('../replay.ts');
 	const replay = await startReplay(folder);
 	say(`${replay.sources.length} recorded publications from ${folder}`);
 	return { sources: replay.sources, controlUrl: '', close: replay.close };
