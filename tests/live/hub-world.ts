@@ -1,5 +1,6 @@
 // Real hubs over a real database and a real Redis, in this process, and real clients to them.
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import type { RequestHandler } from 'express';
 import { io } from 'socket.io-client';
@@ -13,13 +14,18 @@ import type {
 	ProviderServerEvents,
 	RoomEntry
 } from '#domain/protocol.ts';
+import { must } from '#domain/result.ts';
+import { createPublisher } from '#server/feed/publish.ts';
+import type { Publisher } from '#server/feed/publish.ts';
 import { startHub } from '#server/hub.ts';
 import type { Hub } from '#server/hub.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { DEVICE_COOKIE } from '#server/http/session.ts';
 import { parseConfig } from '#server/platform/config.ts';
 import { createLog } from '#server/platform/log.ts';
-import { appendSlotChanges } from '#server/store/change-log.ts';
+import { createRedis } from '#server/platform/redis.ts';
+import { appendSlotChanges, readHeads } from '#server/store/change-log.ts';
+import { ensureEpoch } from '#server/store/epoch.ts';
 import { createWorld } from '../scheduling/world.ts';
 import { mustClose } from '../support/leaks.ts';
 import { createTestRedis } from '../support/redis.ts';
@@ -28,6 +34,8 @@ export type PatientClient = Socket<PatientServerEvents, PatientClientEvents>;
 export type ProviderClient = Socket<ProviderServerEvents, ProviderClientEvents>;
 
 export const ROOM = 'dermatology:us-mt';
+
+const isEntry = (entry: RoomEntry<unknown>): entry is RoomEntry => entry.seq > 0;
 
 /** A person's browser: one device cookie. */
 export const makeCookie = (): string => `${DEVICE_COOKIE}=${randomUUID()}`;
@@ -73,8 +81,19 @@ export type HubWorld = Awaited<ReturnType<typeof createHubWorld>>;
 
 /** A world (tests/scheduling/world.ts) with a Redis; hubs are started over it. */
 export const createHubWorld = async () => {
-	const world = await createWorld();
 	const redis = await createTestRedis();
+	let publisher: Publisher | null = null;
+	const world = await createWorld({
+		publish: (entries) => publisher?.publish(entries.filter(isEntry))
+	});
+	const publishing = createRedis(redis.url, { role: 'publisher' });
+	await once(publishing, 'ready');
+	publisher = createPublisher({
+		redis: publishing,
+		epoch: await ensureEpoch(world.sql),
+		log: createLog({ name: 'test', level: 'silent' }),
+		prefix: redis.prefix
+	});
 	const env = {
 		DATABASE_URL: world.database.url,
 		REDIS_URL: redis.url,
@@ -89,10 +108,18 @@ export const createHubWorld = async () => {
 			const hub = await startTestHub(env, over);
 			return mustClose(`hub ${hub.port}`, hub);
 		},
-		/** Commits one log entry per call with the present state of these slots. */
-		logSlots: (ids: readonly SlotId[]): Promise<RoomEntry[]> =>
-			world.sql.begin((tx) => appendSlotChanges(tx, ids)),
+		/** Commits one log entry per call with the present state of these slots, and tells of it. */
+		logSlots: async (ids: readonly SlotId[]): Promise<RoomEntry[]> => {
+			const entries = await world.sql.begin((tx) => appendSlotChanges(tx, ids));
+			publisher?.publish(entries);
+			return entries;
+		},
+		/** The room's head according to the store. */
+		head: async (room = ROOM): Promise<number> =>
+			must((await readHeads(world.sql, [room])).get(room), room),
 		close: async () => {
+			await publisher?.close();
+			publishing.disconnect();
 			await redis.close();
 			await world.close();
 		}
