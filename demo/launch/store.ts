@@ -28,6 +28,8 @@ const seedSources = async (
 	for (const settings of sources) {
 		seeded.push({ id: await upsertSource(sql, settings), settings });
 	}
+	// Whatever kept a source away last time (the machine slept, the clinic was not there) is over.
+	await sql`update sources set next_poll_at = now(), polling_until = null, failures = 0`;
 	return seeded;
 };
 
