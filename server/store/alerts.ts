@@ -28,10 +28,9 @@ export type ScheduleSupply = Supply & {
 	readonly fillingEpisode: EpisodeId | null;
 	readonly fillingSince: Instant | null;
 	readonly asOf: Instant;
+	/** Newest change among the schedule's slots, in the database's words (microseconds). */
+	readonly seenChangeAt: string;
 };
-
-/** A commit may become visible a little after its changed_at: looks overlap by this much. */
-const LOOK_OVERLAP_MS = 60_000;
 
 /**
  * Supply of schedules over SUPPLY_WINDOW_MS, and what is known of it from before. Times that
@@ -53,7 +52,10 @@ export const readSupply = async (
 				as "newlyOpen",
 			coalesce(listed.minutes, '{}') as "openMinutes",
 			opened.id as "openedEpisode", filling.id as "fillingEpisode",
-			filling.started_at as "fillingSince"
+			filling.started_at as "fillingSince",
+			coalesce((select max(s.changed_at) from slots s
+				where s.schedule_id = c.id and s.removed_at is null), '-infinity')::text
+				as "seenChangeAt"
 		from schedules c
 		join sources o on o.id = c.source_id
 		cross join (select clock_timestamp() as at offset 0) now
@@ -68,8 +70,8 @@ export const readSupply = async (
 				count(*) filter (where t.state <> 1
 					and t.taken_at > now.at - ${PACE_WINDOW_MS} * interval '1 millisecond')
 					as taken_lately,
-				count(*) filter (where t.state = 1 and t.changed_at > p.looked_at
-					- ${LOOK_OVERLAP_MS} * interval '1 millisecond') as newly_open,
+				count(*) filter (where t.state = 1 and t.changed_at > p.seen_change_at)
+					as newly_open,
 				(array_agg(t.minute order by t.minute) filter (where t.state = 1))[1:200] as minutes
 			from (
 				select s.taken_at, s.changed_at, start_minute(s.starts_at)::integer as minute,
@@ -101,15 +103,22 @@ export const lockSupplies = async (tx: Tx, ids: readonly ScheduleId[]): Promise<
 };
 
 export const keepSupplies = async (tx: Tx, seen: readonly ScheduleSupply[]): Promise<void> => {
-	const rows = seen.map((s) => ({ id: s.scheduleId, open: s.left, places: s.of, at: s.asOf }));
+	const rows = seen.map((s) => ({
+		id: s.scheduleId,
+		open: s.left,
+		places: s.of,
+		at: s.asOf,
+		change: s.seenChangeAt
+	}));
 	await tx`
-		insert into supplies (schedule_id, left_count, of_count, looked_at)
-		select t.id, t.open, t.places, to_timestamp(t.at / 1000.0)
-		from jsonb_to_recordset(${tx.json(rows)}) as t (id bigint, open int, places int, at float8)
+		insert into supplies (schedule_id, left_count, of_count, looked_at, seen_change_at)
+		select t.id, t.open, t.places, to_timestamp(t.at / 1000.0), t.change
+		from jsonb_to_recordset(${tx.json(rows)})
+			as t (id bigint, open int, places int, at float8, change timestamptz)
 		order by t.id
 		on conflict (schedule_id) do update
 		set left_count = excluded.left_count, of_count = excluded.of_count,
-			looked_at = excluded.looked_at`;
+			looked_at = excluded.looked_at, seen_change_at = excluded.seen_change_at`;
 };
 
 /** Null when an episode of this kind is running already. */

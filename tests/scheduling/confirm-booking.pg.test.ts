@@ -137,16 +137,18 @@ test('[K4] a time that overlaps a live booking of the same schedule is refused a
 	const lost = await world.api.confirmBooking(second.device, makeConfirm(second.id));
 	expect(lost).toMatchObject({ value: { state: 'rejected', rejectedBecause: 'slot_taken' } });
 	expect(await stateOf(short)).toEqual({ state: 3, claims: [] });
-	expect(world.published.slice(before).map((entry) => [entry.room, entry.changes[0]])).toContainEqual(
-		['dermatology:us-mt', [short, 3]]
-	);
+	expect(
+		world.published.slice(before).map((entry) => [entry.room, entry.changes[0]])
+	).toContainEqual(['dermatology:us-mt', [short, 3]]);
 	expect(lost.ok && world.queued.includes(lost.value.id)).toBe(false);
 });
 
 test('[K6] a publisher that only lists gets the patient sent to its page, with our referral', async () => {
 	const source = await world.addSource({ booking: 'link' });
 	const schedule = await world.addSchedule(source);
-	const slot = await world.addSlot(schedule, { bookUrl: 'https://portal.example/book?slot=7&a=b#x' });
+	const slot = await world.addSlot(schedule, {
+		bookUrl: 'https://portal.example/book?slot=7&a=b#x'
+	});
 	const hold = await world.hold(slot);
 	const reply = await world.api.confirmBooking(hold.device, makeConfirm(hold.id));
 	if (!reply.ok) throw new Error(reply.reason);

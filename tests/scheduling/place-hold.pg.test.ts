@@ -60,12 +60,7 @@ test.each([
 	const slotId = await world.addSlot(world.scheduleId);
 	const at = 1_700_000_000_000;
 	const ask = (when: number) =>
-		placeHold(
-			world.sql,
-			{ device: makeDevice(), slotId, requestId: makeRequest() },
-			limits,
-			when
-		);
+		placeHold(world.sql, { device: makeDevice(), slotId, requestId: makeRequest() }, limits, when);
 	expect(await ask(at)).toMatchObject({ outcome: 'granted', hold: { ttlMs: 1_000, fence: 1 } });
 	const next = await ask(at + 1_000 + afterMs);
 	expect(next.outcome).toBe(free ? 'granted' : 'slot_taken');

@@ -3,15 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { BoardQuery } from '#domain/board.ts';
 import type { ConfirmBooking } from '#domain/commands.ts';
-import {
-	DeviceKey,
-	HoldId,
-	RequestId,
-	RoomId,
-	ScheduleId,
-	SlotId,
-	SourceId
-} from '#domain/ids.ts';
+import { DeviceKey, HoldId, RequestId, RoomId, ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { must } from '#domain/result.ts';
 import type { SlotStatus } from '#domain/slot.ts';

@@ -49,7 +49,9 @@ test('[H13] the hold path logs exactly what the change log writes', async () => 
 			expect(fence).toBe(last ? 2 : 1);
 			const fromSql = [];
 			for (const name of names) {
-				const [room] = await world.sql<{ seq: number }[]>`select seq from rooms where name = ${name}`;
+				const [room] = await world.sql<
+					{ seq: number }[]
+				>`select seq from rooms where name = ${name}`;
 				fromSql.push(...((await readEntries(world.sql, name, (room?.seq ?? 1) - 1, 10)) ?? []));
 			}
 			const fromCode = await world.sql.begin(async (tx) => {

@@ -229,7 +229,10 @@ create table supplies (
 	schedule_id bigint primary key references schedules (id) on delete cascade,
 	left_count integer not null,
 	of_count integer not null,
-	looked_at timestamptz not null
+	looked_at timestamptz not null,
+	-- Newest slots.changed_at then seen. One source is polled one poll at a time, so that whatever
+	-- changes later has a later one.
+	seen_change_at timestamptz not null default '-infinity'
 );
 
 create table episodes (
