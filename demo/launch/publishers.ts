@@ -1,9 +1,11 @@
 // Who is polled in the demo: the simulated clinics, or recorded publications served again.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SourceSettings } from '#domain/source.ts';
 import { startClinics } from '../clinics/start.ts';
 import type { RunningClinic } from '../clinics/start.ts';
 import { makeFolder } from '../../ops/embedded/paths.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 import { areFree } from './port.ts';
 
 export type Publishers = {
@@ -76,6 +78,9 @@ const openClinics = async ({ folder, say }: Options): Promise<Publishers> => {
 };
 
 const openReplay = async (folder: string, say: (line: string) => void): Promise<Publishers> => {
+	if (!existsSync(folder)) {
+		throw new PlainError(`There is no folder ${folder}: name one with recorded publications.`);
+	}
 	const { startReplay } = await import('../replay.ts');
 	const replay = await startReplay(folder);
 	say(`${replay.sources.length} recorded publications from ${folder}`);

@@ -131,6 +131,8 @@ test('[O15] without a running demo the burst says what to do', async () => {
 });
 
 test('[O15] a folder of recordings that is not there is one sentence, and nothing is left', async () => {
-	await expect(start(lastLine, '--replay', join(folder, 'absent'))).rejects.toThrow(/absent/);
+	await expect(start(lastLine, '--replay', join(folder, 'absent'))).rejects.toThrow(
+		/There is no folder .*absent: name one with recorded publications\./
+	);
 	expect(readdirSync(folder)).not.toContain('running.json');
 });
