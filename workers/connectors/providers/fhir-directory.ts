@@ -111,7 +111,11 @@ export const readDirectory = async (
 	const fresh: FetchContext = { ...context, kept: new Map() };
 	const schedules = await searchAll(fresh, `${base}/Schedule?_count=${PAGE}`);
 	let { bytes } = schedules;
-	if (schedules.fault !== null && known.length === 0) {
+	// A server that describes its schedules only beside the slots has no search for them.
+	const isToldBeside =
+		schedules.fault?.status !== null &&
+		known.some(({ resource }) => isJson(resource) && resource['resourceType'] === 'Schedule');
+	if (schedules.fault !== null && !(isToldBeside && schedules.fault.reason === 'misconfigured')) {
 		return { ok: false, fault: schedules.fault, bytes };
 	}
 	const entries = [...known, ...entriesOfPages(schedules.pages)];

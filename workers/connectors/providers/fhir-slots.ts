@@ -25,7 +25,7 @@ import {
 	type Page,
 	type Searched
 } from './fhir-search.ts';
-import { createSlotReader } from './slot-facts.ts';
+import { createSlotReader, uselessness } from './slot-facts.ts';
 
 export const silentOf = (
 	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
@@ -175,9 +175,6 @@ const contextOf = (
 	kept: known?.files ?? new Map<string, KeptFile>()
 });
 
-const isMostlyBad = ({ flags }: SpokenAnswer): boolean =>
-	flags.badRecords > 0 && flags.badRecords * 2 > flags.records;
-
 /** Creates the connector; `kept` bounds what it remembers between polls. */
 export const createFhirSlots = (
 	http: HttpClient,
@@ -198,8 +195,8 @@ export const createFhirSlots = (
 			(await pollByListing(polling, features.bytes));
 		if ('state' in composed) return composed;
 		const { answer, keep } = composed;
-		if (isMostlyBad(answer)) {
-			const detail = 'Most of the slots could not be read.';
+		const detail = uselessness(answer.flags);
+		if (detail !== null) {
 			return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, answer.bytes);
 		}
 		const builds = answer.listing.form === 'full' ? null : basis;

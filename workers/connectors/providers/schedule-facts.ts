@@ -6,6 +6,7 @@ import {
 	planTypes,
 	specialtyOfCoding,
 	visitKindOfCoding,
+	type Coding,
 	type Region,
 	type VisitKind
 } from '#domain/codes.ts';
@@ -143,6 +144,19 @@ const npiOf = (actors: Actors): string | null => {
 	return null;
 };
 
+const listsOfCodings = (value: unknown): readonly (readonly Coding[])[] =>
+	listOf(value).map((concept) => codingsOf(concept));
+
+/** Of several codings of one concept the taxonomy's counts before the coarser service type. */
+const mappedSpecialties = (codings: readonly Coding[]): string[] => {
+	const isCoarse = (coding: Coding): boolean => coding.system?.endsWith('/service-type') === true;
+	for (const some of [codings.filter((each) => !isCoarse(each)), codings]) {
+		const found = some.map(specialtyOfCoding).filter((id) => id !== undefined);
+		if (found.length > 0) return found;
+	}
+	return [];
+};
+
 const specialtiesOf = (
 	schedule: Json,
 	actors: Actors,
@@ -161,8 +175,8 @@ const specialtiesOf = (
 	];
 	// The person's own specialty counts before the broader service they work in.
 	for (const values of [own, ofService]) {
-		const found = values.flatMap(codingsOf).map((coding) => specialtyOfCoding(coding) ?? '');
-		if (found.some((id) => id !== '')) return sortedUnique(found);
+		const found = values.flatMap(listsOfCodings).flatMap(mappedSpecialties);
+		if (found.length > 0) return sortedUnique(found);
 	}
 	return sortedUnique((notes.specialtyIds ?? []).filter((id) => findSpecialty(id) !== undefined));
 };

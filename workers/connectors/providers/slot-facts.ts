@@ -1,5 +1,6 @@
 // Makes SlotFacts of FHIR R4 Slots, whether they come as NDJSON or in a Bundle: statuses by
 // allow-list, instants checked against the zone, capacity, links and numbers to book by.
+import type { AnswerFlags } from '#domain/answer.ts';
 import type { VisitKind } from '#domain/codes.ts';
 import { isSlotStatus, type SlotFact } from '#domain/slot.ts';
 import type { SourceSettings } from '#domain/source.ts';
@@ -171,3 +172,12 @@ export const createSlotReader = (context: SlotContext, place: 'file' | 'bundle')
 		return reference === undefined ? null : context.directory.scheduleKeyOf(reference);
 	}
 });
+
+/** Why an answer cannot be used although it came whole, in one sentence; or null. */
+export const uselessness = (flags: AnswerFlags): string | null => {
+	if (flags.badRecords * 2 > flags.records) return 'Most of the slots could not be read.';
+	if (flags.records > 0 && flags.orphans === flags.records) {
+		return 'No slot belongs to a schedule that the source describes.';
+	}
+	return null;
+};

@@ -21,7 +21,7 @@ import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
 import { createDirectory, MAX_DIRECTORY, type DirectoryEntry } from './directory.ts';
 import { describeSchedules, type DescribedSchedule } from './schedule-facts.ts';
-import { createSlotReader } from './slot-facts.ts';
+import { createSlotReader, uselessness } from './slot-facts.ts';
 import {
 	manifestFaults,
 	parseManifest,
@@ -277,10 +277,8 @@ export const createSmartSchedulingLinks = (
 		const gathered = await gather(http, request, known);
 		if ('state' in gathered) return gathered;
 		const { answer, keep } = compose(gathered);
-		const { records, badRecords } = answer.flags;
-		if (badRecords > 0 && badRecords * 2 > records) {
-			return notUnderstood('Most lines of the slot files could not be read.', answer.bytes);
-		}
+		const useless = uselessness(answer.flags);
+		if (useless !== null) return notUnderstood(useless, answer.bytes);
 		if (
 			answer.state === 'partial' &&
 			gathered.slots.every(({ result }) => !result.ok || !isWhole(result.file))
