@@ -2,7 +2,7 @@
 import type { Appointment, Clinic } from './clinic.ts';
 import type { BurstRequest } from './driver.ts';
 import type { FaultKind, FaultRequest, Faults } from './faults.ts';
-import { FHIR_PATH } from './fhir/server.ts';
+import { FHIR_PATH } from './fhir/context.ts';
 import { MANIFEST_PATH } from './links/server.ts';
 import type { OperatorNotes } from './operator-notes.ts';
 import { operatorNotesOf } from './operator-notes.ts';

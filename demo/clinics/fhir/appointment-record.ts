@@ -2,12 +2,14 @@
 import type { Result } from '#domain/result.ts';
 import { ok, refuse } from '#domain/result.ts';
 import type { Appointment } from '../clinic.ts';
-import type { AppointmentRecord } from '../wire.ts';
+import type { AppointmentRecord, Extension } from '../wire.ts';
 
 type Posted = {
 	slotId: string;
 	status: 'booked' | 'pending';
 	identifiers: string[];
+	/** UTC ms, when the asker names the time; the slot's own start otherwise. */
+	startAt: number | null;
 	content: Record<string, unknown>;
 };
 
@@ -47,14 +49,20 @@ export const readAppointment = (
 	const participants = records(body['participant']);
 	if (participants.length === 0 || !participants.every(isParticipant)) return refuse('participant');
 	if ((body['start'] === undefined) !== (body['end'] === undefined)) return refuse('participant');
-	return ok({ slotId, status, identifiers: readIdentifiers(body['identifier']), content: body });
+	const startAt = typeof body['start'] === 'string' ? Date.parse(body['start']) : null;
+	const identifiers = readIdentifiers(body['identifier']);
+	return ok({ slotId, status, identifiers, startAt, content: body });
 };
 
-/** The resource as the clinic keeps it now. */
-export const toFhirAppointment = (appointment: Appointment): AppointmentRecord => ({
+/** The resource as the clinic keeps it now; `visit` says how to join. */
+export const toFhirAppointment = (
+	appointment: Appointment,
+	visit: readonly Extension[] = []
+): AppointmentRecord => ({
 	slot: [{ reference: `Slot/${appointment.slotId}` }],
 	participant: [{ actor: { display: 'Booked at the portal' }, status: 'accepted' }],
 	...(appointment.via === 'fhir' && appointment.content),
+	...(visit.length > 0 && { extension: visit }),
 	resourceType: 'Appointment',
 	id: appointment.id,
 	status: appointment.status,

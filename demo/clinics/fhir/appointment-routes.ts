@@ -3,8 +3,10 @@
 import type { Appointment, BookRefusal } from '../clinic.ts';
 import type { Ask, Reply } from '../exchange.ts';
 import { namesEtag } from '../exchange.ts';
+import { visitExtensions } from '../visit.ts';
 import { isRecord, readAppointment, toFhirAppointment } from './appointment-record.ts';
 import type { FhirContext } from './context.ts';
+import { FHIR_PATH } from './context.ts';
 import type { IssueCode } from './outcome.ts';
 import { fhirJson, fhirText, outcome, versionHeaders } from './outcome.ts';
 import { appointmentParams } from './params.ts';
@@ -27,16 +29,23 @@ export const parseJson = (text: string): unknown => {
 	}
 };
 
-const appointmentReply = (ask: Ask, base: string, status: number, each: Appointment): Reply => {
+const appointmentReply = (
+	{ clinic }: FhirContext,
+	ask: Ask,
+	status: number,
+	each: Appointment
+): Reply => {
+	const { origin } = ask.url;
 	const headers = {
 		...versionHeaders(each.version, each.updatedAt),
 		...(ask.method === 'POST' && {
-			location: `${base}/Appointment/${each.id}/_history/${each.version}`
+			location: `${origin}${FHIR_PATH}/Appointment/${each.id}/_history/${each.version}`
 		})
 	};
 	if ((ask.headers['prefer'] ?? '').includes('return=minimal'))
 		return fhirText(status, '', headers);
-	return fhirJson(status, toFhirAppointment(each), headers);
+	const visit = visitExtensions(clinic.organisation, each, origin);
+	return fhirJson(status, toFhirAppointment(each, visit), headers);
 };
 
 /** The appointments an If-None-Exist query finds, or null when the query cannot be read. */
@@ -50,7 +59,7 @@ const findExisting = (context: FhirContext, query: string): Appointment[] | null
 };
 
 /** POST Appointment, conditional with If-None-Exist. */
-export const createAppointment = (context: FhirContext, ask: Ask, base: string): Reply => {
+export const createAppointment = (context: FhirContext, ask: Ask): Reply => {
 	const posted = readAppointment(parseJson(ask.body));
 	if (!posted.ok) {
 		const status = posted.reason === 'not_an_appointment' ? 400 : 422;
@@ -61,9 +70,13 @@ export const createAppointment = (context: FhirContext, ask: Ask, base: string):
 		const existing = findExisting(context, condition);
 		if (existing === null) return outcome(400, 'value', 'If-None-Exist not readable');
 		if (existing.length > 1) return outcome(412, 'multiple-matches', 'If-None-Exist is ambiguous');
-		if (existing[0] !== undefined) return appointmentReply(ask, base, 200, existing[0]);
+		if (existing[0] !== undefined) return appointmentReply(context, ask, 200, existing[0]);
 	}
-	const { value } = posted;
+	const { startAt, ...value } = posted.value;
+	const slot = context.clinic.slots.get(value.slotId);
+	if (startAt !== null && slot !== undefined && slot.startAt !== startAt) {
+		return outcome(422, 'business-rule', 'The slot begins at another time');
+	}
 	const booked = context.clinic.book({
 		...value,
 		via: 'fhir',
@@ -72,20 +85,15 @@ export const createAppointment = (context: FhirContext, ask: Ask, base: string):
 		holder: API_HOLDER
 	});
 	if (!booked.ok) return outcome(...bookRefusals[booked.reason]);
-	const reply = appointmentReply(ask, base, 201, booked.value);
+	const reply = appointmentReply(context, ask, 201, booked.value);
 	return context.profile.emptyCreateBody ? { ...reply, body: '' } : reply;
 };
 
 /** GET Appointment/[id]. */
-export const readOneAppointment = (
-	context: FhirContext,
-	ask: Ask,
-	base: string,
-	id: string
-): Reply => {
+export const readOneAppointment = (context: FhirContext, ask: Ask, id: string): Reply => {
 	const found = context.clinic.appointment(id);
 	if (found === undefined) return outcome(404, 'not-found', 'No such appointment');
-	return appointmentReply(ask, base, 200, found);
+	return appointmentReply(context, ask, 200, found);
 };
 
 type Move = { status: 'booked' | 'pending' | 'cancelled'; content?: Record<string, unknown> };
@@ -111,12 +119,7 @@ const readPut = (body: unknown, id: string): Move | null => {
 };
 
 /** PATCH (JSON Patch) or PUT of an appointment: confirm a pending one, or cancel. */
-export const changeAppointment = (
-	context: FhirContext,
-	ask: Ask,
-	base: string,
-	id: string
-): Reply => {
+export const changeAppointment = (context: FhirContext, ask: Ask, id: string): Reply => {
 	const { clinic, profile } = context;
 	const before = clinic.appointment(id);
 	if (before === undefined) return outcome(404, 'not-found', 'No such appointment');
@@ -133,5 +136,5 @@ export const changeAppointment = (
 	if (move === null) return outcome(422, 'invalid', 'Only the status may be changed');
 	const after = clinic.changeAppointment(id, move.status, move.content);
 	if (!after.ok) return outcome(422, 'business-rule', 'A cancelled appointment stays cancelled');
-	return appointmentReply(ask, base, 200, after.value);
+	return appointmentReply(context, ask, 200, after.value);
 };

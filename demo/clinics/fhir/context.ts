@@ -11,6 +11,9 @@ import type { Item } from './pages.ts';
 import { referencesAt, slotParams } from './params.ts';
 import type { SearchParams } from './search.ts';
 
+/** Where a simulated FHIR server keeps its base. */
+export const FHIR_PATH = '/fhir';
+
 export type FhirContext = {
 	clinic: Clinic;
 	profile: FhirProfile;

@@ -7,6 +7,7 @@ import { scheduleId } from '../records.ts';
 import type { Slot } from '../slot-book.ts';
 import type { Distortion } from '../slot-record.ts';
 import { distortionOf, isDistorted, publishedId } from '../slot-record.ts';
+import { visitExtensions } from '../visit.ts';
 import { toFhirAppointment } from './appointment-record.ts';
 import type { FhirContext } from './context.ts';
 import { directoryItem, includedItems } from './includes.ts';
@@ -80,12 +81,12 @@ const findSlots = (context: FhirContext, place: Place, wrong: Distortion): Found
 	return { applied: search.applied, items };
 };
 
-const findAppointments = ({ clinic }: FhirContext, place: Place): Found | Reply => {
+const findAppointments = ({ clinic }: FhirContext, place: Place, origin: string): Found | Reply => {
 	const search = compile<WireResource>(place, appointmentParams);
 	if ('status' in search) return search;
 	const items = clinic
 		.appointments()
-		.map(toFhirAppointment)
+		.map((each) => toFhirAppointment(each, visitExtensions(clinic.organisation, each, origin)))
 		.filter(search.matches)
 		.map((resource) => {
 			const path = `Appointment/${resource.id}`;
@@ -126,9 +127,11 @@ const cacheHeaders = (context: FhirContext, ask: Ask, type: string, distorted: b
 	return { etag: `W/"${tag}"`, 'cache-control': 'no-cache' };
 };
 
-const findIn = (context: FhirContext, place: Place, wrong: Distortion): Found | Reply => {
+type Finding = { ask: Ask; place: Place; wrong: Distortion };
+
+const findIn = (context: FhirContext, { ask, place, wrong }: Finding): Found | Reply => {
 	if (place.type === 'Slot') return findSlots(context, place, wrong);
-	if (place.type === 'Appointment') return findAppointments(context, place);
+	if (place.type === 'Appointment') return findAppointments(context, place, ask.url.origin);
 	return findDirectory(context, place);
 };
 
@@ -141,7 +144,7 @@ export const search = (context: FhirContext, request: SearchRequest): Reply => {
 	if (!isSearchable(type)) return outcome(404, 'not-found', 'Resource type not known here');
 	const isEmpty = type === 'Slot' && ask.fault('empty_answer') !== undefined;
 	const wrong = type === 'Slot' ? distortionOf(ask) : right;
-	const found = findIn(context, place, wrong);
+	const found = findIn(context, { ask, place, wrong });
 	if ('status' in found) return found;
 	const { applied, items } = found;
 	const body = (): string =>

@@ -2,15 +2,14 @@
 import type { Clinic } from '../clinic.ts';
 import type { Ask, Handler, Reply } from '../exchange.ts';
 import type { FhirProfile } from '../profiles.ts';
+import { VISIT_PATH, visitReply } from '../visit.ts';
 import { changeAppointment, createAppointment, readOneAppointment } from './appointment-routes.ts';
 import { capabilityOf } from './capability.ts';
 import type { FhirContext } from './context.ts';
-import { createFhirContext } from './context.ts';
+import { createFhirContext, FHIR_PATH } from './context.ts';
 import { fhirJson, outcome } from './outcome.ts';
 import { isSearchable, search } from './search-routes.ts';
 import { readSlot, slotHistory, updateSlot } from './slot-routes.ts';
-
-export const FHIR_PATH = '/fhir';
 
 const bodyTypes = ['application/fhir+json', 'application/json', 'application/json-patch+json'];
 
@@ -28,7 +27,7 @@ const readRoute = (context: FhirContext, ask: Ask, base: string, path: string[])
 		type === 'Slot'
 			? readSlot(context, id)
 			: type === 'Appointment'
-				? readOneAppointment(context, ask, base, id)
+				? readOneAppointment(context, ask, id)
 				: readDirectory(context, `${type}/${id}`);
 	if (history === undefined || current.headers['etag'] === `W/"${path[3]}"`) return current;
 	return outcome(404, 'not-found', 'That version is not kept');
@@ -50,10 +49,10 @@ const writeRoute = (context: FhirContext, ask: Ask, base: string, path: string[]
 	}
 	if (!hasFhirBody(ask)) return outcome(415, 'not-supported', 'Send application/fhir+json');
 	const key = `${ask.method} ${type}${id === undefined ? '' : '/id'}`;
-	if (key === 'POST Appointment') return createAppointment(context, ask, base);
+	if (key === 'POST Appointment') return createAppointment(context, ask);
 	if (key === 'PUT Slot/id') return updateSlot(context, ask, id ?? '');
 	if (key === 'PUT Appointment/id' || key === 'PATCH Appointment/id') {
-		return changeAppointment(context, ask, base, id ?? '');
+		return changeAppointment(context, ask, id ?? '');
 	}
 	return outcome(405, 'not-supported', 'Not supported here');
 };
@@ -64,6 +63,9 @@ export const createFhirHandler = (clinic: Clinic, profile: FhirProfile): Handler
 	return (ask) => {
 		const base = `${ask.url.origin}${FHIR_PATH}`;
 		const { pathname } = ask.url;
+		if (pathname.startsWith(VISIT_PATH)) {
+			return visitReply(clinic, pathname.slice(VISIT_PATH.length));
+		}
 		if (pathname !== FHIR_PATH && !pathname.startsWith(`${FHIR_PATH}/`)) {
 			return outcome(404, 'not-found', 'Nothing here');
 		}

@@ -70,8 +70,15 @@ ${field('insurance', 'Insurance (optional)', 'text')}
 </form>`
 	);
 
-/** The page after booking. Its address is the proof: it holds the clinic's appointment id. */
-export const confirmedPage = (org: Organisation, appointment: Appointment): string => {
+/**
+ * The page after booking; its address is the proof, it holds the clinic's appointment id. `join` is
+ * the path to join by, null when the clinic calls.
+ */
+export const confirmedPage = (
+	org: Organisation,
+	appointment: Appointment,
+	join: string | null
+): string => {
 	const isCancelled = appointment.status === 'cancelled';
 	const practitionerId = appointment.slotId.slice(0, appointment.slotId.lastIndexOf('-'));
 	return page(
@@ -83,7 +90,8 @@ export const confirmedPage = (org: Organisation, appointment: Appointment): stri
 ${
 	isCancelled
 		? ''
-		: `<form method="post" action="/book/confirmed/${appointment.id}/cancel"><button>Cancel this visit</button></form>`
+		: `<p>${join === null ? 'We will call you.' : `<a id="join" href="${join}">Join your visit here</a>`}</p>
+<form method="post" action="/book/confirmed/${appointment.id}/cancel"><button>Cancel this visit</button></form>`
 }`
 	);
 };
@@ -105,5 +113,5 @@ export const takenPage = (org: Organisation, next: readonly Slot[], handoff: Han
 	);
 };
 
-export const messagePage = (org: Organisation, message: string): string =>
-	page(org, 'Not possible', `<p>${escapeHtml(message)}</p>`);
+export const messagePage = (org: Organisation, title: string, message: string): string =>
+	page(org, title, `<p>${escapeHtml(message)}</p>`);

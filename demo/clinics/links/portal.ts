@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Appointment, Clinic } from '../clinic.ts';
 import type { Ask, Reply } from '../exchange.ts';
 import type { LinksProfile } from '../profiles.ts';
+import { joinPath } from '../visit.ts';
 import type { Slot } from '../slot-book.ts';
 import type { Handoff } from './portal-pages.ts';
 import { bookingPage, confirmedPage, messagePage, takenPage } from './portal-pages.ts';
@@ -61,9 +62,10 @@ const nextTimes = (clinic: Clinic, slot: Slot): Slot[] =>
 const refusalReply = (clinic: Clinic, slotId: string, handoff: Handoff): Reply => {
 	const slot = clinic.slots.get(slotId);
 	const { organisation } = clinic;
-	if (slot === undefined) return html(404, messagePage(organisation, 'This time is not offered.'));
+	if (slot === undefined)
+		return html(404, messagePage(organisation, 'Not possible', 'This time is not offered.'));
 	if (slot.startAt <= clinic.now()) {
-		return html(410, messagePage(organisation, 'This time has passed.'));
+		return html(410, messagePage(organisation, 'Not possible', 'This time has passed.'));
 	}
 	return html(409, takenPage(organisation, nextTimes(clinic, slot), handoff));
 };
@@ -121,12 +123,13 @@ const takeForm = (clinic: Clinic, ask: Ask, slotId: string): Reply => {
 const confirmed = (clinic: Clinic, ask: Ask, id: string, action: string | undefined): Reply => {
 	const { organisation } = clinic;
 	const found = clinic.appointment(id);
-	if (found === undefined) return html(404, messagePage(organisation, 'No such appointment.'));
+	if (found === undefined)
+		return html(404, messagePage(organisation, 'Not possible', 'No such appointment.'));
 	if (ask.method === 'POST' && action === 'cancel') {
 		clinic.changeAppointment(id, 'cancelled');
 		return seeOther(confirmedPath(found));
 	}
-	return html(200, confirmedPage(organisation, found));
+	return html(200, confirmedPage(organisation, found, joinPath(organisation, found)));
 };
 
 /** The portal's handler, for all paths under /book/. */

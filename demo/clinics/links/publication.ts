@@ -36,7 +36,7 @@ export type Publisher = {
 	file: (path: string) => PublishedFile | undefined;
 };
 
-const KEPT_FILES = 120;
+const KEPT_FILES = 48;
 const right: Distortion = { wrongOffset: false, repeatedIds: false };
 
 type Parts = {
@@ -125,9 +125,10 @@ export const createPublisher = (parts: Parts): Publisher => {
 				: `/files/${draft.name}-${mark}.ndjson`;
 		const known = kept.get(path);
 		const etag = `"${mark}"`;
-		if (known?.etag === etag) return known;
 		const { type, states, body } = draft;
-		const file: PublishedFile = { type, states, body, path, etag, modifiedAt: at };
+		const file: PublishedFile =
+			known?.etag === etag ? known : { type, states, body, path, etag, modifiedAt: at };
+		// Named again is young again: the files of the newest publication are never dropped.
 		kept.delete(path);
 		kept.set(path, file);
 		for (const old of kept.keys()) {

@@ -8,6 +8,7 @@ import type { LinksProfile } from '../profiles.ts';
 import type { Slot } from '../slot-book.ts';
 import { createSlotTexts, distortionOf, isDistorted } from '../slot-record.ts';
 import type { Extension } from '../wire.ts';
+import { VISIT_PATH, visitReply } from '../visit.ts';
 import { draftRecords, linksExtension } from './draft-records.ts';
 import { firstEditionRecords } from './first-edition.ts';
 import { createPortal } from './portal.ts';
@@ -133,6 +134,9 @@ export const createLinksHandler = (
 	return (ask) => {
 		const { pathname } = ask.url;
 		if (pathname.startsWith('/book/')) return portal(ask);
+		if (pathname.startsWith(VISIT_PATH)) {
+			return visitReply(clinic, pathname.slice(VISIT_PATH.length));
+		}
 		if (ask.method !== 'GET' && ask.method !== 'HEAD') {
 			return { ...notFound, status: 405, headers: { ...notFound.headers, allow: 'GET, HEAD' } };
 		}

@@ -218,6 +218,17 @@ test('[C10] the draft gives new content a new URL and keeps the old file', async
 	expect(still).toEqual(old);
 });
 
+test('[C10] files of the newest publication stay, however many came before', async () => {
+	const clinic = await openClinic('larkspur-valley');
+	for (let turn = 0; turn < 60; turn += 1) {
+		clinic.setSlotStatus(must(clinic.truth().slots[0]).id, turn % 2 === 0 ? 'busy' : 'free');
+		await fetch(clinic.url);
+	}
+	const { output } = await getJson<Manifest>(clinic.url);
+	const statuses = await Promise.all(output.map(async ({ url }) => (await fetch(url)).status));
+	expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
 test('[C10] 1.0 changes its files in place', async () => {
 	const clinic = await openClinic('delta-reach');
 	const before = await slotUrls(clinic);

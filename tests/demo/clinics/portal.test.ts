@@ -82,6 +82,18 @@ test('[C23] a visit can be cancelled at the portal and its slot is free again', 
 	expect(clinic.truth().slots.find(({ id }) => id === slot.id)?.status).toBe('free');
 });
 
+test('[C35] the page after booking says how to join, and no more once cancelled', async () => {
+	const clinic = await openClinic('hollow-creek');
+	const url = portalOf(clinic, freeSlot(clinic).id);
+	const booked = await post(url, fill(new URLSearchParams({ 'booking-referral': 'b-4' })));
+	const path = must(booked.headers.get('location'));
+	const page = await (await fetch(new URL(path, url))).text();
+	const join = new URL(must(/id="join" href="([^"]+)"/.exec(page)?.[1]), url);
+	expect((await fetch(join)).status).toBe(200);
+	await fetch(new URL(`${path}/cancel`, url), { method: 'POST' });
+	expect((await fetch(join)).status).toBe(404);
+});
+
 test('[C24] the loser is told and offered the next times of the same practitioner', async () => {
 	const clinic = await openClinic('delta-reach', { slotCount: 200 });
 	const slot = freeSlot(clinic);
