@@ -1,7 +1,7 @@
 // The nightly upkeep, started by node-cron: partitions ahead, old rows behind, keys re-wrapped, the
 // details of patients from long ago destroyed. Once a night, however many workers there are.
 import { schedule } from 'node-cron';
-import type { ScheduledTask } from 'node-cron';
+import type { Logger as CronLogger, ScheduledTask } from 'node-cron';
 import { MINUTE_MS } from '#domain/time.ts';
 import { logFault, publicText, type Log } from '#server/platform/log.ts';
 import type { PhiCipher } from '#server/platform/phi.ts';
@@ -60,6 +60,14 @@ export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> 
 /** Workers of one fleet do not all wake in the same second. */
 const SPREAD_MS = 10 * MINUTE_MS;
 
+/** node-cron would write to the console. What it says of a late start is worth a line, no more. */
+const cronLogger = (log: Log): CronLogger => ({
+	info: () => {},
+	debug: () => {},
+	warn: () => log.warn('upkeep_late'),
+	error: () => log.error('upkeep_clock_failed')
+});
+
 /** `cron` is read in UTC. Stop it with `destroy()`. Throws for a line that is no cron line. */
 export const scheduleUpkeep = (
 	cron: string,
@@ -75,5 +83,11 @@ export const scheduleUpkeep = (
 				logFault(deps.log, 'upkeep_failed', error);
 			}
 		},
-		{ name: 'upkeep', timezone: 'UTC', noOverlap: true, maxRandomDelay: spreadMs }
+		{
+			name: 'upkeep',
+			timezone: 'UTC',
+			noOverlap: true,
+			maxRandomDelay: spreadMs,
+			logger: cronLogger(deps.log)
+		}
 	);
