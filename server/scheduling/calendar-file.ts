@@ -19,8 +19,9 @@ const featuresOf = (kind: VisitKind): string => {
 	return (modality?.icalConferenceFeatures ?? []).join(',');
 };
 
-/** The library escapes , and ; as in texts, but a URI value has no escapes (RFC 5545, 3.3.13). */
-const asUriValue = (url: string): string => url.replaceAll(',', '%2C').replaceAll(';', '%3B');
+/** ASCII; the library escapes , and ; as in texts, but a URI has no escapes (RFC 5545, 3.3.13). */
+const asUriValue = (url: string): string =>
+	(URL.canParse(url) ? new URL(url).href : url).replaceAll(',', '%2C').replaceAll(';', '%3B');
 
 const telUri = (phone: string): string => `tel:${phone.replaceAll(/[^+0-9]/g, '')}`;
 

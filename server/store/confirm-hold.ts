@@ -91,6 +91,18 @@ const keepClaim = async (
 	return row;
 };
 
+/**
+ * K13: a booking that its source has shown as taken, and whose time the source then listed free
+ * again, no longer stands in the way: the clinic is asked and decides.
+ */
+const yieldToSource = async (tx: Tx, slotId: SlotId): Promise<void> => {
+	await tx`
+		update bookings b set exclusive = false
+		from slots s
+		where s.id = ${slotId} and b.slot_id = s.id and b.state = 'booked' and b.exclusive
+			and s.status = 'free' and not b.fence = any (s.claim_fences)`;
+};
+
 type NewBooking = { readonly state: BookingState; readonly linkUrl: string | null };
 
 const insertBooking = async (
@@ -157,6 +169,7 @@ const confirmNow = async (
 	const { device, command, bookingId, patientId } = asked;
 	const place = await keepClaim(tx, hold, asked);
 	if (place === undefined) return null;
+	await yieldToSource(tx, hold.slotId);
 	await insertPatient(tx, phi, { id: patientId, device, details: command.patient });
 	const state = await makeBooking(tx, asked, hold, place);
 	const fingerprint = phi.fingerprint(textOf(command));

@@ -143,6 +143,28 @@ test('[K4] a time that overlaps a live booking of the same schedule is refused a
 	expect(lost.ok && world.queued.includes(lost.value.id)).toBe(false);
 });
 
+test('[K13] a time its clinic showed as taken and then free again can be booked again', async () => {
+	const first = await held();
+	const made = await world.api.confirmBooking(first.device, makeConfirm(first.id));
+	if (!made.ok) throw new Error(made.reason);
+	await settleBooking(world.sql, made.value.id, {
+		state: 'booked',
+		appointmentId: null,
+		joinUrl: null
+	});
+	// The poll after it saw "busy", so the claim was dropped; a later one sees "free".
+	await world.sql`
+		update slots set claim_fences = '{}', claim_untils = '{}', status = 'free', remaining = 1
+		where id = ${first.slotId}`;
+	const next = await world.hold(first.slotId);
+	expect(await world.api.confirmBooking(next.device, makeConfirm(next.id))).toMatchObject({
+		value: { state: 'confirming' }
+	});
+	expect(await world.api.readBooking(first.device, made.value.id)).toMatchObject({
+		value: { state: 'booked' }
+	});
+});
+
 test('[K6] a publisher that only lists gets the patient sent to its page, with our referral', async () => {
 	const source = await world.addSource({ booking: 'link' });
 	const schedule = await world.addSchedule(source);
