@@ -68,7 +68,7 @@ const resync = (one: Side, two: Side): readonly [number, number] | null => {
 	for (let distance = 0; distance <= LOOK_AHEAD; distance += 1) {
 		for (let turn = 0; turn <= distance; turn += 1) {
 			// Begin in the middle: a record changed in place is the commonest case.
-			const half = distance >> 1;
+			const half = (distance + 1) >> 1;
 			const i = turn % 2 === 0 ? half + (turn >> 1) : half - ((turn + 1) >> 1);
 			const j = distance - i;
 			if (i < 0 || j < 0) continue;
