@@ -109,7 +109,7 @@ export const startSystem = async (
 		startHub: async (port = 0) => {
 			const started = await startProcess('server/main.ts', {
 				env: { ...env, PORT: String(port) },
-				ready: /hub_ready.*?"port":(\d+)/
+				ready: /"port":(\d+).*hub_ready/
 			});
 			running.push(started);
 			return { ...started, url: `http://127.0.0.1:${started.ready[1]}` };

@@ -23,6 +23,7 @@ export type SeenSlot = {
 
 export type Viewer = {
 	socket: PatientSocket;
+	rooms: readonly string[];
 	/** What this viewer shows in a room: slot id → state. Gone and taken slots are left out. */
 	shown(room: string): ReadonlyMap<number, SeenSlot>;
 	position(room: string): Position | null;
@@ -131,6 +132,7 @@ export const createViewer = (options: ViewerOptions): Viewer & AsyncDisposable =
 
 	return mustClose(`viewer of ${options.rooms.join(' ')}`, {
 		socket,
+		rooms: options.rooms,
 		journal,
 		shown: (room: string) => must(views.get(room), room).slots,
 		position: (room: string) => views.get(room)?.position ?? null,
