@@ -1,4 +1,4 @@
-// One followed room: where this process stands in it and the newest entries, bounded in number
+// F11. One followed room: where this process stands in it and the newest entries, bounded in number
 // and in size, from which short absences are answered without the database.
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';

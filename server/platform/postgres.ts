@@ -2,8 +2,10 @@
 // Every session speaks UTC and ISO dates and cannot run or idle for ever.
 import postgres from 'postgres';
 import { toInstant, type Instant } from '#domain/time.ts';
+import { arrayType } from './postgres-arrays.ts';
 
-type Types = { bigint: number; date: Instant; day: string };
+/** What may stand in a statement besides strings, numbers, booleans and JSON. */
+type Types = { [K in keyof typeof types]: ReturnType<(typeof types)[K]['parse']> };
 export type Sql = postgres.Sql<Types>;
 export type Tx = postgres.TransactionSql<Types>;
 /** A connection pool or a transaction: for statements that run in either. */
@@ -26,11 +28,6 @@ const DEFAULT_POOL = 10;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const IDLE_TRANSACTION_MS = 60_000;
 const CONNECT_TIMEOUT_S = 10;
-
-const INT8 = 20;
-const DATE = 1082;
-const TIMESTAMP = 1114;
-const TIMESTAMPTZ = 1184;
 
 const isoShape = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/;
 
@@ -67,26 +64,25 @@ const parseBigint = (text: string): number => {
 	return value;
 };
 
+const plain = (text: string): string => text;
+const isTrue = (text: string): boolean => text === 't';
+const writeNumber = (value: number): string => String(value);
+
+/** Numbers of types: pg_type.dat; they are the same in every Postgres. */
 const types = {
-	bigint: {
-		to: INT8,
-		from: [INT8],
-		serialize: (value: number): string => String(value),
-		parse: parseBigint
-	},
-	date: {
-		to: TIMESTAMPTZ,
-		from: [TIMESTAMP, TIMESTAMPTZ],
-		serialize: formatTimestamp,
-		parse: parseTimestamp
-	},
+	bigint: { to: 20, from: [20], serialize: writeNumber, parse: parseBigint },
+	date: { to: 1184, from: [1114, 1184], serialize: formatTimestamp, parse: parseTimestamp },
 	// A calendar date stays the text it is: it has no zone.
-	day: {
-		to: DATE,
-		from: [DATE],
-		serialize: (value: string): string => value,
-		parse: (text: string): string => text
-	}
+	day: { to: 1082, from: [1082], serialize: plain, parse: plain },
+	booleans: arrayType(1000, isTrue, (value: boolean) => (value ? 't' : 'f')),
+	smallints: arrayType(1005, Number, writeNumber),
+	integers: arrayType(1007, Number, writeNumber),
+	texts: arrayType(1009, plain, plain),
+	varchars: arrayType(1015, plain, plain),
+	bigints: arrayType(1016, parseBigint, writeNumber),
+	doubles: arrayType(1022, Number, writeNumber),
+	dates: arrayType(1185, parseTimestamp, formatTimestamp),
+	uuids: arrayType(2951, plain, plain)
 };
 
 /** Opens a pool; nothing connects before the first query. End it with `sql.end({ timeout })`. */
@@ -104,6 +100,7 @@ export const createPostgres = (url: string, options: PostgresOptions): Sql => {
 		max: options.max ?? DEFAULT_POOL,
 		connect_timeout: CONNECT_TIMEOUT_S,
 		onnotice: () => {},
+		fetch_types: false,
 		connection,
 		types
 	});

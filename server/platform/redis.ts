@@ -6,6 +6,8 @@ export type RedisRole = 'publisher' | 'subscriber' | 'queue';
 
 export type RedisSettings = {
 	readonly role: RedisRole;
+	/** Shown by CLIENT LIST. */
+	readonly name?: string;
 	/** Called when the connection is lost or refused (many times while Redis is down). */
 	readonly onFault?: (error: Error) => void;
 };
@@ -40,7 +42,10 @@ const optionsOf = (role: RedisRole): Options => {
 
 /** Connects in the background. Close it with `redis.disconnect()`. */
 export const createRedis = (url: string, settings: RedisSettings): Redis => {
-	const redis = new Redis(url, optionsOf(settings.role));
+	const redis = new Redis(url, {
+		...optionsOf(settings.role),
+		connectionName: settings.name ?? `slotcast-${settings.role}`
+	});
 	redis.on('error', (error) => settings.onFault?.(error));
 	return redis;
 };

@@ -16,7 +16,7 @@ export type SlotFacts = {
 	readonly liveClaims: number;
 };
 
-/** S7: `left` counts places nobody claims, and only of an open slot. */
+/** S9: `left` counts places nobody claims, and only of an open slot. */
 export const wireViewOf = (slot: SlotFacts): WireView => {
 	if (slot.isRemoved) return goneView;
 	const state = slotStateOf(slot.status, slot.remaining, slot.liveClaims);
