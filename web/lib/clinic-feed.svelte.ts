@@ -1,0 +1,116 @@
+// The console's live layer: the feed says that something changed, the page reads what. Nothing is
+// lost when the line drops: coming back tells how much was missed.
+import { refreshAll } from '$app/navigation';
+import type { ClinicSnapshot } from '#domain/booking.ts';
+import type { ClinicChange, JoinReply, RoomBatch } from '#domain/protocol.ts';
+import { judgeBatch } from './feed-model.ts';
+import { ACK_TIMEOUT_MS, openProviderLink, type Link, type LinkState } from './link.ts';
+import type { ProviderSocket } from './link.ts';
+
+/** Many changes at once are one look, ms. */
+const GATHER_MS = 200;
+const BEHIND_PATIENCE_MS = 1_000;
+
+type Place = Pick<ClinicSnapshot, 'epoch' | 'seq'>;
+
+export class ClinicFeed {
+	link: LinkState | 'off' = $state('off');
+	heardAt = $state(0);
+	/** Changes told after the line was down; 0 = nothing to catch up with. */
+	missed = $state(0);
+	#epoch: string;
+	#heads: Map<string, number>;
+	#room: string;
+	#live: Link<ProviderSocket> | null = null;
+	#isJoining = false;
+	#gathering: ReturnType<typeof setTimeout> | undefined;
+	#wasUp = false;
+
+	constructor(room: string, place: Place) {
+		this.#room = room;
+		this.#epoch = place.epoch;
+		this.#heads = new Map([[room, place.seq]]);
+	}
+
+	/** `onBookings` hears how many new bookings a batch told of. */
+	start(onBookings: (count: number) => void): () => void {
+		let isStopped = false;
+		void openProviderLink({
+			onState: (state) => {
+				this.link = state;
+				if (state === 'live') this.heardAt = performance.now();
+			},
+			onUp: () => this.#join(onBookings)
+		}).then((live) => {
+			this.#live = live;
+			if (isStopped) live.close();
+			live.socket.on('clinic:changed', (batch) => this.#take(batch, onBookings));
+			live.socket.on('rooms:heads', (epoch, heads) => {
+				const seq = heads.find(([room]) => room === this.#room)?.[1] ?? 0;
+				if (epoch === this.#epoch && seq <= this.#seq) return;
+				setTimeout(() => {
+					if (epoch !== this.#epoch || seq > this.#seq) this.#join(onBookings);
+				}, BEHIND_PATIENCE_MS);
+			});
+			if (live.socket.connected) this.#join(onBookings);
+		});
+		return () => {
+			isStopped = true;
+			clearTimeout(this.#gathering);
+			this.#live?.close();
+		};
+	}
+
+	get #seq(): number {
+		return this.#heads.get(this.#room) ?? 0;
+	}
+
+	#join(onBookings: (count: number) => void): void {
+		if (this.#live === null || this.#isJoining) return;
+		this.#isJoining = true;
+		const have = { epoch: this.#epoch, seq: this.#seq };
+		this.#live.socket.timeout(ACK_TIMEOUT_MS).emit('clinic:join', { have }, (error, reply) => {
+			this.#isJoining = false;
+			if (error === null) this.#joined(reply, onBookings);
+			this.#wasUp = true;
+		});
+	}
+
+	#joined(
+		reply: JoinReply<ClinicChange, ClinicSnapshot>,
+		onBookings: (count: number) => void
+	): void {
+		if (!reply.ok) return;
+		const { value } = reply;
+		if (value.kind === 'delta') {
+			if (this.#wasUp) this.missed = value.batch.changes.length;
+			this.#take(value.batch, onBookings);
+		}
+		if (value.kind === 'snapshot') {
+			this.#epoch = value.snapshot.epoch;
+			this.#heads.set(this.#room, value.snapshot.seq);
+			this.#look();
+		}
+	}
+
+	#take(batch: RoomBatch<ClinicChange>, onBookings: (count: number) => void): void {
+		const verdict = judgeBatch({ epoch: this.#epoch, heads: this.#heads }, batch);
+		if (verdict === 'gap') this.#join(onBookings);
+		if (verdict !== 'apply') return;
+		this.#heads.set(batch.room, batch.to);
+		const arrived = batch.changes.filter(
+			(change) => change.kind === 'booking' && change.state === 'confirming'
+		);
+		if (arrived.length > 0) onBookings(arrived.length);
+		this.#look();
+	}
+
+	#look(): void {
+		clearTimeout(this.#gathering);
+		this.#gathering = setTimeout(() => {
+			void refreshAll().then(() => {
+				this.missed = 0;
+			});
+		}, GATHER_MS);
+	}
+}

@@ -1,0 +1,30 @@
+// The console's lists: what is new, today's visits, the later ones.
+import type { ClinicBooking, ClinicSnapshot } from '#domain/booking.ts';
+import { dayKeyAt } from './clock.ts';
+
+export type ClinicLists = {
+	readonly fresh: readonly ClinicBooking[];
+	readonly today: readonly ClinicBooking[];
+	readonly later: readonly ClinicBooking[];
+};
+
+const isComing = ({ state }: ClinicBooking): boolean => state !== 'rejected' && state !== 'cancelled';
+
+/** U13: unseen ones stand on top, newest first, and in no other list. */
+export const clinicLists = (
+	clinic: Pick<ClinicSnapshot, 'bookings' | 'zone' | 'asOf'>
+): ClinicLists => {
+	const today = dayKeyAt(clinic.asOf, clinic.zone);
+	const coming = clinic.bookings.filter(isComing);
+	const byTime = coming
+		.filter(({ acknowledgedAt }) => acknowledgedAt !== null)
+		.toSorted((a, b) => a.startsAt - b.startsAt);
+	const dayOf = ({ startsAt }: ClinicBooking): string => dayKeyAt(startsAt, clinic.zone);
+	return {
+		fresh: coming
+			.filter(({ acknowledgedAt }) => acknowledgedAt === null)
+			.toSorted((a, b) => b.arrivedAt - a.arrivedAt),
+		today: byTime.filter((booking) => dayOf(booking) === today),
+		later: byTime.filter((booking) => dayOf(booking) > today)
+	};
+};

@@ -1,0 +1,17 @@
+// The worst source first: readable at 3 a.m.
+import type { SourceStatus } from '#domain/status.ts';
+
+const weights: Record<SourceStatus['freshness'], number> = {
+	silent: 3,
+	stale: 2,
+	ageing: 1,
+	fresh: 0
+};
+
+/** U14: freshness, then failures in a row, then doubt, then refused records, then the name. */
+export const byTrouble = (a: SourceStatus, b: SourceStatus): number =>
+	weights[b.freshness] - weights[a.freshness] ||
+	b.failures - a.failures ||
+	Number(b.suspect) - Number(a.suspect) ||
+	b.refused.length - a.refused.length ||
+	a.name.localeCompare(b.name);

@@ -1,0 +1,24 @@
+// One clinic's bookings and holds. Opened by a private link only; names come from encrypted rows.
+import { error, type Actions } from '@sveltejs/kit';
+import { BookingId, type SourceId } from '#domain/ids.ts';
+import type { PageServerLoad } from './$types';
+
+const clinicOf = ({ visitor }: App.Locals): SourceId => {
+	if (visitor.staff?.role !== 'clinic') error(403, 'private_link');
+	return visitor.staff.sourceId;
+};
+
+export const load: PageServerLoad = async ({ locals }) => {
+	const found = await locals.hub.readClinic(clinicOf(locals));
+	if (!found.ok) error(403, 'private_link');
+	return { clinic: found.value };
+};
+
+export const actions: Actions = {
+	seen: async ({ locals, request }) => {
+		const sourceId = clinicOf(locals);
+		const id = BookingId.safeParse((await request.formData()).get('bookingId'));
+		if (id.success) await locals.hub.acknowledgeBooking(sourceId, id.data);
+		return {};
+	}
+};

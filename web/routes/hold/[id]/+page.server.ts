@@ -1,0 +1,109 @@
+// A held time: how long it lasts, the patient's details, confirm or let go. Losing it keeps what
+// was typed and offers the nearest times.
+import { error, fail, redirect, type Actions, type RequestEvent } from '@sveltejs/kit';
+import { endOf, startOf, type BoardQuery } from '#domain/board.ts';
+import type { HoldView } from '#domain/hold.ts';
+import { HoldId } from '#domain/ids.ts';
+import { explainLoss, placeHold, readNear, readSlotId } from '#lib/server/board-actions.ts';
+import { checkValues, readValues } from '#lib/server/patient-form.ts';
+import { newRequestId, requestIdFor } from '#lib/server/request-ids.ts';
+import { readLastVisit, writeLastVisit } from '#lib/server/last-visit.ts';
+import { readSearch, writeSearch } from '#lib/search.ts';
+import { planChoices } from '#lib/search-words.ts';
+import { toCard } from '#lib/page-board.ts';
+import type { PageServerLoad } from './$types';
+
+/** The search it came from; the hold does not depend on it. */
+const searchOf = ({ url }: Pick<RequestEvent, 'url'>): BoardQuery | null => {
+	const search = readSearch(url.searchParams);
+	return search.ok ? search.value : null;
+};
+
+const holdIdOf = (text: unknown) => {
+	const id = HoldId.safeParse(text);
+	if (!id.success) error(404, 'not_yours');
+	return id.data;
+};
+
+/** A hold with the time and the provider it is for. */
+const describe = async (locals: App.Locals, hold: HoldView) => {
+	const view = await locals.hub.readSlot(hold.slotId, null);
+	if (!view.ok) error(404, 'not_yours');
+	const { slot, schedule } = view.value;
+	return { hold, startsAt: startOf(slot), endsAt: endOf(slot), card: toCard(schedule) };
+};
+
+export const load: PageServerLoad = async (event) => {
+	const { hub, visitor } = event.locals;
+	const found = await hub.readHold(visitor.device, holdIdOf(event.params.id));
+	if (!found.ok) error(404, 'not_yours');
+	const hold = found.value;
+	const query = searchOf(event);
+	const isOver = hold.state !== 'held';
+	const isDone = hold.state === 'confirming' || hold.state === 'booked';
+	const [held, near] = await Promise.all([
+		describe(event.locals, hold),
+		isOver && !isDone ? readNear(hub, hold.slotId, query) : []
+	]);
+	return {
+		...held,
+		near,
+		search: query === null ? '' : writeSearch(query),
+		plan: query?.plan ?? '',
+		kind: query?.kinds.length === 1 ? (query.kinds[0] ?? '') : '',
+		zone: query?.zone ?? held.card.zone,
+		plans: planChoices(),
+		lastVisit: isDone ? readLastVisit(event) : null,
+		nonce: newRequestId()
+	};
+};
+
+const text = (form: FormData, name: string): string => {
+	const value = form.get(name);
+	return typeof value === 'string' ? value : '';
+};
+
+const confirm = async (event: RequestEvent) => {
+	const { hub, visitor } = event.locals;
+	const form = await event.request.formData();
+	const values = readValues(form);
+	const holdId = holdIdOf(form.get('holdId'));
+	const requestId = requestIdFor(text(form, 'nonce'), `confirm ${holdId}`);
+	const checked = checkValues(values, { holdId, requestId });
+	const found = await hub.readHold(visitor.device, holdId);
+	if (!found.ok) error(404, 'not_yours');
+	// The time it is about may be another than the page's own: the visitor may have moved on.
+	const moved = await describe(event.locals, found.value);
+	if (!checked.ok) return fail(400, { values, wrong: checked.fields, moved });
+	const made = await hub.confirmBooking(visitor.device, checked.value);
+	if (made.ok) {
+		writeLastVisit(event, made.value.id);
+		redirect(303, `/visit/${made.value.id}${event.url.search.replace(/&?\/confirm=?/, '')}`);
+	}
+	const reason = made.reason === 'hold_unknown' ? 'hold_expired' : made.reason;
+	const lost = await explainLoss(hub, found.value.slotId, { reason, query: searchOf(event) });
+	return fail(410, { values, lost, moved });
+};
+
+/** Another time instead, with everything typed kept. */
+const move = async (event: RequestEvent) => {
+	const { hub, visitor } = event.locals;
+	const form = await event.request.formData();
+	const values = readValues(form);
+	const slotId = readSlotId(form);
+	if (slotId === null) return fail(400, { values });
+	const placed = await placeHold(hub, visitor.device, { slotId, nonce: text(form, 'nonce') });
+	if (placed.ok) return { values, moved: await describe(event.locals, placed.value), hasMoved: true };
+	const lost = await explainLoss(hub, slotId, { reason: placed.reason, query: searchOf(event) });
+	return fail(409, { values, lost });
+};
+
+const release = async (event: RequestEvent) => {
+	const { hub, visitor } = event.locals;
+	const form = await event.request.formData();
+	await hub.releaseHold(visitor.device, holdIdOf(form.get('holdId')));
+	const query = searchOf(event);
+	redirect(303, query === null ? '/' : `/board?${writeSearch(query)}`);
+};
+
+export const actions: Actions = { confirm, move, release };
