@@ -98,7 +98,9 @@ export const createHubWorld = async () => {
 		DATABASE_URL: world.database.url,
 		REDIS_URL: redis.url,
 		HUB_REDIS_PREFIX: redis.prefix,
-		HUB_DRAIN_MS: '500'
+		HUB_DRAIN_MS: '500',
+		// The key of the world's own cipher, so that both read each other's patients.
+		HUB_PHI_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`
 	};
 	return mustClose('hub world', {
 		...world,
@@ -136,6 +138,7 @@ const optionsOf = ({ cookie, origin, ...over }: ConnectOver) => ({
 	transports: ['websocket'],
 	forceNew: true,
 	reconnection: false,
+	autoConnect: false,
 	extraHeaders: {
 		...(cookie === undefined ? {} : { cookie }),
 		...(origin === undefined ? {} : { origin })
@@ -165,9 +168,10 @@ export const connectProvider = (hub: { url: string }, over: ConnectOver = {}) =>
 	return closing(socket, 'provider client');
 };
 
-/** Resolves when connected; rejects with what the hub said. */
+/** Connects; rejects with what the hub said. */
 export const connected = (socket: Socket): Promise<void> =>
 	new Promise((resolve, reject) => {
 		socket.once('connect', resolve);
 		socket.once('connect_error', reject);
+		socket.connect();
 	});

@@ -42,6 +42,7 @@ const head = (): Promise<number> => world.head();
 const hubCaughtUp = async (): Promise<void> => {
 	const end = await head();
 	await using watcher = connectPatient(hub);
+	await connected(watcher.socket);
 	const view = createView(watcher.socket, query());
 	await view.join();
 	await watcher.socket.emitWithAck('room:leave', { room: ROOM });
@@ -253,7 +254,7 @@ test('[V16] a socket follows at most 20 rooms', async () => {
 	expect(again.ok).toBe(true);
 });
 
-test.each(['dermatology:us-zz', 'nonsense:us-mt', 'clinic:1', 'dermatology', 'a:us', ''])(
+test.each(['dermatology:us-zz', 'nonsense:us-mt', 'constructor:us', 'clinic:1', 'dermatology', 'a:us', ''])(
 	'[V16] there is no room %s',
 	async (room) => {
 		const reply = await client.socket.emitWithAck('room:join', { room, query: query() });
