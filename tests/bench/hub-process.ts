@@ -27,6 +27,7 @@ const start = async (entry: string, ready: RegExp, options: Options) => {
 			REDIS_URL: options.redisUrl,
 			PORT: '0',
 			HUB_LOG_LEVEL: 'warn',
+			HUB_MAX_SOCKETS_PER_ADDRESS: '20000',
 			...options.env
 		},
 		deathSignal: 'KILL',
@@ -36,14 +37,25 @@ const start = async (entry: string, ready: RegExp, options: Options) => {
 	return { child, line, close: () => child.stop('SIGTERM', STOP_GRACE_MS) };
 };
 
-export const startHub = async (options: Options): Promise<HubProcess> => {
-	const { child, line, close } = await start(
-		'tests/bench/hub-entry.ts',
-		/hub_ready port=(\d+)/,
-		options
-	);
+const startHubFrom = async (
+	entry: string,
+	ready: RegExp,
+	options: Options
+): Promise<HubProcess> => {
+	const { child, line, close } = await start(entry, ready, options);
 	return { url: `http://127.0.0.1:${line[1]}`, pid: child.pid, close };
 };
+
+/** API and sockets, without rate limits. */
+export const startHub = (options: Options): Promise<HubProcess> =>
+	startHubFrom('tests/bench/hub-entry.ts', /hub_ready port=(\d+)/, options);
+
+/** As `npm start`, pages included. */
+export const startWholeHub = (options: Options): Promise<HubProcess> =>
+	startHubFrom('server/main.ts', /"port":(\d+).*hub_ready/, {
+		...options,
+		env: { HUB_LOG_LEVEL: 'info', ...options.env }
+	});
 
 export const startWorkers = async (
 	options: Options
