@@ -67,6 +67,13 @@ const etagOf = (board: Board): string => {
 	return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
 };
 
+/**
+ * Compared here and not by Express, which sends everything again when the request also says
+ * `Cache-Control: no-cache`: a script's `fetch` adds that whenever it names an ETag.
+ */
+const hasIt = (req: Request, etag: string): boolean =>
+	(req.get('If-None-Match') ?? '').split(',').some((given) => given.trim() === etag);
+
 export const slotsRoutes = (): Router => {
 	const router = Router();
 
@@ -81,8 +88,10 @@ export const slotsRoutes = (): Router => {
 			return;
 		}
 		const board = await req.hub.readBoard(query.value);
-		// Express answers 304 when the caller has this ETag already.
-		res.set({ 'Cache-Control': 'no-cache', ETag: etagOf(board) }).json(board);
+		const etag = etagOf(board);
+		res.set({ 'Cache-Control': 'no-cache', ETag: etag });
+		if (hasIt(req, etag)) res.status(304).end();
+		else res.json(board);
 	});
 
 	router.get('/slots/:id', async (req, res) => {

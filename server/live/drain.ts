@@ -8,10 +8,7 @@ const WAVES = 10;
  * V15: closes the connections (not the sockets: a client comes back by itself only when its
  * connection was closed) evenly over `withinMs`. Resolves after the last wave.
  */
-export const closeInWaves = async (
-	viewers: readonly Viewer[],
-	withinMs: number
-): Promise<void> => {
+export const closeInWaves = async (viewers: readonly Viewer[], withinMs: number): Promise<void> => {
 	const perWave = Math.ceil(viewers.length / WAVES);
 	for (let wave = 0; wave < WAVES && wave * perWave < viewers.length; wave += 1) {
 		await wait(withinMs / WAVES);

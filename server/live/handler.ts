@@ -33,7 +33,10 @@ const refusalOf = (error: z.ZodError): Refused<SocketRefusal> => {
 	if (isUnknownRoom) return refuse('unknown_room');
 	const errors = error.issues
 		.slice(0, 10)
-		.map(({ message, path }) => ({ detail: message.slice(0, 200), pointer: `#/${path.join('/')}` }));
+		.map(({ message, path }) => ({
+			detail: message.slice(0, 200),
+			pointer: `#/${path.join('/')}`
+		}));
 	return refuse('bad_request', { errors });
 };
 

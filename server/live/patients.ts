@@ -103,9 +103,7 @@ export const attachPatient = (parts: PatientParts, socket: PatientSocket, viewer
 		'hold:place',
 		handle('hold:place', PlaceHold, async (command) => ({
 			reply:
-				viewer.device === null
-					? refuse('not_allowed')
-					: await hub.placeHold(viewer.device, command)
+				viewer.device === null ? refuse('not_allowed') : await hub.placeHold(viewer.device, command)
 		}))
 	);
 	socket.on(

@@ -181,8 +181,7 @@ export const createLiveServer = (parts: LiveParts): LiveServer => {
 			else patients.rooms.take(room, slotEntries(entries));
 		},
 		reset: (room) => (isClinicRoom(room) ? providers : patients).reset(room),
-		tellDevice: ({ device, event, payload }) =>
-			patients.send(devices.of(device), event, payload),
+		tellDevice: ({ device, event, payload }) => patients.send(devices.of(device), event, payload),
 		counts: () => ({
 			patients: patients.viewers.size,
 			providers: providers.viewers.size,

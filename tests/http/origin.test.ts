@@ -11,13 +11,12 @@ const asked = (headers: Asked['headers'] = {}, secure = false): Asked => ({
 	secure
 });
 
-test.each([
-	'https://slotcast.example',
-	'https://clinic.example:8443',
-	'http://127.0.0.1:3000'
-])('[X1] %s is ours', (origin) => {
-	expect(isOurs(origin, asked())).toBe(true);
-});
+test.each(['https://slotcast.example', 'https://clinic.example:8443', 'http://127.0.0.1:3000'])(
+	'[X1] %s is ours',
+	(origin) => {
+		expect(isOurs(origin, asked())).toBe(true);
+	}
+);
 
 const foreign = [
 	'null',

@@ -119,7 +119,9 @@ test('[V6] the public way is taken whenever the insides are not as known', async
 test('[V10] more than 256 KiB unsent is told, and less is not', async () => {
 	const { tcp, close } = await openTcp();
 	const webSocket = { extensions: '', _socket: tcp };
-	const { conn } = makeConn({ transport: { name: 'websocket', writable: true, socket: webSocket } });
+	const { conn } = makeConn({
+		transport: { name: 'websocket', writable: true, socket: webSocket }
+	});
 	const lane = createLane(conn);
 	const big = encodeEvent('/patients', 'slots:changed', ['x'.repeat(10_000)]);
 	let count = 0;

@@ -37,8 +37,7 @@ const hubAt = (i: number): TestHub => {
 	if (hub === undefined) throw new Error(`no hub ${i}`);
 	return hub;
 };
-const addSlot = async (): Promise<SlotId> =>
-	world.addSlot(await world.addSchedule(world.sourceId));
+const addSlot = async (): Promise<SlotId> => world.addSlot(await world.addSchedule(world.sourceId));
 const linkKey = Buffer.from(developmentKeys.link, 'base64');
 const staffCookie = (sourceId: typeof world.sourceId, ms = 60_000): string => {
 	const exp = Date.now() + ms;

@@ -2,7 +2,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import { PROTOCOL_VERSION } from '#domain/protocol.ts';
-import { connected, connectPatient, connectProvider, createHubWorld, makeCookie } from './hub-world.ts';
+import {
+	connected,
+	connectPatient,
+	connectProvider,
+	createHubWorld,
+	makeCookie
+} from './hub-world.ts';
 import type { ConnectOver, HubWorld, TestHub } from './hub-world.ts';
 
 const PUBLIC = 'https://slotcast.example';

@@ -164,7 +164,10 @@ export const connectPatient = (hub: { url: string }, over: ConnectOver = {}) => 
 };
 
 export const connectProvider = (hub: { url: string }, over: ConnectOver = {}) => {
-	const socket: ProviderClient = io(`${hub.url}/providers`, optionsOf({ origin: hub.url, ...over }));
+	const socket: ProviderClient = io(
+		`${hub.url}/providers`,
+		optionsOf({ origin: hub.url, ...over })
+	);
 	return closing(socket, 'provider client');
 };
 

@@ -254,10 +254,15 @@ test('[V16] a socket follows at most 20 rooms', async () => {
 	expect(again.ok).toBe(true);
 });
 
-test.each(['dermatology:us-zz', 'nonsense:us-mt', 'constructor:us', 'clinic:1', 'dermatology', 'a:us', ''])(
-	'[V16] there is no room %s',
-	async (room) => {
-		const reply = await client.socket.emitWithAck('room:join', { room, query: query() });
-		expect(reply).toEqual({ ok: false, reason: 'unknown_room' });
-	}
-);
+test.each([
+	'dermatology:us-zz',
+	'nonsense:us-mt',
+	'constructor:us',
+	'clinic:1',
+	'dermatology',
+	'a:us',
+	''
+])('[V16] there is no room %s', async (room) => {
+	const reply = await client.socket.emitWithAck('room:join', { room, query: query() });
+	expect(reply).toEqual({ ok: false, reason: 'unknown_room' });
+});

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { clinicFolding, createRoomBatcher, foldEntries, slotFolding } from '#server/live/room-batcher.ts';
+import {
+	clinicFolding,
+	createRoomBatcher,
+	foldEntries,
+	slotFolding
+} from '#server/live/room-batcher.ts';
 import type { Timers } from '#server/live/room-batcher.ts';
 import { MAX_DELTA_CHANGES } from '#domain/protocol.ts';
 import type { ClinicChange, RoomBatch, RoomEntry, WireChange } from '#domain/protocol.ts';
@@ -132,9 +137,7 @@ test('[V7] batches follow each other without holes, entries known already are sk
 		const again = random.int(0, Math.min(3, seq));
 		const more = random.int(1, 4);
 		const from = seq - again + 1;
-		batcher.add(
-			Array.from({ length: again + more }, (_, i) => entry(from + i, flip(from + i, 3)))
-		);
+		batcher.add(Array.from({ length: again + more }, (_, i) => entry(from + i, flip(from + i, 3))));
 		seq += more;
 		advance(random.int(0, 30));
 	}

@@ -9,14 +9,7 @@ import type { Viewer } from '#server/live/viewer.ts';
 import { until } from '../support/until.ts';
 
 const ROOM = 'dermatology:us-mt';
-const change = (id: number): WireChange => [
-	id as SlotId,
-	1 as ScheduleId,
-	29_000_000,
-	20,
-	1,
-	1
-];
+const change = (id: number): WireChange => [id as SlotId, 1 as ScheduleId, 29_000_000, 20, 1, 1];
 const entry = (seq: number): RoomEntry => ({ room: ROOM, seq, changes: [change(seq)] });
 
 type Packet = [event: string, ...args: unknown[]];
