@@ -74,6 +74,10 @@ const openClinic = async (
 	return { clinic, faults, served };
 };
 
+const closeAll = async (opened: readonly Opened[]): Promise<void> => {
+	await Promise.all(opened.map(({ served }) => served.close()));
+};
+
 /** Opens all, or closes those that opened and rejects. */
 const openAll = async (
 	organisations: readonly Organisation[],
@@ -83,7 +87,7 @@ const openAll = async (
 	const opened = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 	const failed = results.find((each) => each.status === 'rejected');
 	if (failed === undefined) return opened;
-	await Promise.all(opened.map(({ served }) => served.close()));
+	await closeAll(opened);
 	throw failed.reason;
 };
 
@@ -111,7 +115,12 @@ export const startClinics = async (options: ClinicOptions = {}): Promise<Running
 		steppedMs += ms;
 		return driver.step(now());
 	};
-	const control = await createControl({ clinics, step, now, port: portBase });
+	const control = await createControl({ clinics, step, now, port: portBase }).catch(
+		async (error: unknown) => {
+			await closeAll(opened);
+			throw error;
+		}
+	);
 	let turn = 0;
 	const saver = setInterval(() => {
 		turn += 1;
@@ -128,7 +137,7 @@ export const startClinics = async (options: ClinicOptions = {}): Promise<Running
 			driver.stop();
 			clearInterval(saver);
 			saveAll(options.stateFolder, opened);
-			await Promise.all([control.close(), ...opened.map(({ served }) => served.close())]);
+			await Promise.all([control.close(), closeAll(opened)]);
 		}
 	};
 };

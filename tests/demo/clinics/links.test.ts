@@ -220,13 +220,14 @@ test('[C10] the draft gives new content a new URL and keeps the old file', async
 
 test('[C10] files of the newest publication stay, however many came before', async () => {
 	const clinic = await openClinic('larkspur-valley');
+	const missing: string[] = [];
 	for (let turn = 0; turn < 60; turn += 1) {
 		clinic.setSlotStatus(must(clinic.truth().slots[0]).id, turn % 2 === 0 ? 'busy' : 'free');
-		await fetch(clinic.url);
+		const { output } = await getJson<Manifest>(clinic.url);
+		const answers = await Promise.all(output.map(({ url }) => fetch(url, { method: 'HEAD' })));
+		missing.push(...answers.filter(({ status }) => status !== 200).map(({ url }) => url));
 	}
-	const { output } = await getJson<Manifest>(clinic.url);
-	const statuses = await Promise.all(output.map(async ({ url }) => (await fetch(url)).status));
-	expect(new Set(statuses)).toEqual(new Set([200]));
+	expect(missing).toEqual([]);
 });
 
 test('[C10] 1.0 changes its files in place', async () => {

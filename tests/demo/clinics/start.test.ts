@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,48 +99,61 @@ test('[C28] a live world moves by itself', async () => {
 
 test('[C32] as a process it says when it is ready and ends when told', async () => {
 	const script = new URL('../../../demo/clinics/start.ts', import.meta.url).pathname;
-	const port = await freePort();
-	const args = [
-		'--seed',
-		'1',
-		'--port-base',
-		String(port),
-		'--organisations',
-		'1',
-		'--slots',
-		'20'
-	];
+	const args = ['--seed', '1', '--port-base', '0', '--organisations', '1', '--slots', '20'];
 	const child = spawn(process.execPath, [script, ...args], {
 		stdio: ['ignore', 'pipe', 'inherit']
 	});
 	onTestFinished(() => void child.kill('SIGKILL'));
 	const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
 	const ready = JSON.parse(line) as { controlUrl: string; clinics: { url: string }[] };
-	expect(ready.controlUrl).toBe(`http://127.0.0.1:${port}`);
-	expect(ready.clinics.map(({ url }) => new URL(url).port)).toEqual([String(port + 1)]);
+	expect((await fetch(`${ready.controlUrl}/control/state`)).status).toBe(200);
 	expect((await fetch(must(ready.clinics[0]).url)).status).toBe(200);
 	child.kill('SIGTERM');
 	expect((await once(child, 'exit'))[0]).toBe(0);
 });
 
-const freePort = async (): Promise<number> => {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const address = must(server.address());
-	server.close();
-	await once(server, 'close');
-	return typeof address === 'string' ? 0 : address.port;
+/** A port below the range the system hands out; null when somebody has it. */
+const tryListen = async (port: number): Promise<Server | null> => {
+	const server = createServer();
+	const listening = new Promise<boolean>((done) => {
+		server.once('listening', () => done(true)).once('error', () => done(false));
+	});
+	server.listen(port, '127.0.0.1');
+	return (await listening) ? server : null;
 };
 
-test('[C32] a taken port is an error and leaves nothing open', async () => {
-	const taken = await openClinics({ organisations: 1 });
-	const port = Number(new URL(must(taken.clinics[0]).url).port);
-	const start = startClinics({ organisations: 3, slotCount: 30, portBase: port - 2 });
+const shut = async (server: Server | null): Promise<void> => {
+	if (server === null) return;
+	server.close();
+	await once(server, 'close');
+};
+
+/** The first of six neighbouring ports that are free now. */
+const freeBase = async (): Promise<number> => {
+	for (let base = 20_000 + (process.pid % 900) * 10; base < 32_000; base += 10) {
+		const servers = await Promise.all([0, 1, 2, 3, 4, 5].map((step) => tryListen(base + step)));
+		await Promise.all(servers.map(shut));
+		if (servers.every((server) => server !== null)) return base;
+	}
+	throw new Error('no free ports');
+};
+
+test('[C32] control listens on the base port, the clinics after it', async () => {
+	const base = await freeBase();
+	const running = await openClinics({ organisations: 2, portBase: base });
+	expect(running.controlUrl).toBe(`http://127.0.0.1:${base}`);
+	const ports = running.clinics.map(({ url }) => Number(new URL(url).port));
+	expect(ports).toEqual([base + 1, base + 2]);
+});
+
+test.each([0, 2])('[C32] with port %i of the base taken nothing stays open', async (step) => {
+	const base = await freeBase();
+	const taken = must(await tryListen(base + step));
+	const start = startClinics({ organisations: 3, slotCount: 30, portBase: base });
 	await expect(start).rejects.toThrow('EADDRINUSE');
-	const probe = createServer().listen(port - 1, '127.0.0.1');
-	await once(probe, 'listening');
-	probe.close();
-	await once(probe, 'close');
+	const probe = await tryListen(base + 1);
+	expect(probe).not.toBeNull();
+	await Promise.all([shut(probe), shut(taken)]);
 });
 
 test('[C33] appointments and slots are the same after a restart', async () => {
