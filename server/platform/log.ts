@@ -74,14 +74,21 @@ export const createLog = ({ name, level, destination }: LogOptions): Log => {
 
 const STACK_LINES = 12;
 
-/** Only the frames: the first lines of a stack repeat the message. */
-const framesOf = (error: unknown): PublicText =>
-	(error instanceof Error ? (error.stack ?? '') : '')
+const frameShape = /^\s+at .*(?::\d+:\d+|<anonymous>|native)\)?$/;
+
+/** Only the frames: a stack begins with the message, which may hold lines that look like one. */
+const framesOf = (error: unknown): PublicText => {
+	if (!(error instanceof Error)) return '' as PublicText;
+	const stack = error.stack ?? '';
+	const messageAt = stack.indexOf(error.message);
+	const frames = messageAt < 0 ? stack : stack.slice(messageAt + error.message.length);
+	return frames
 		.split('\n')
-		.filter((line) => /^\s+at /.test(line))
+		.filter((line) => frameShape.test(line))
 		.slice(0, STACK_LINES)
 		.map((line) => line.trim())
 		.join(' | ') as PublicText;
+};
 
 const codeOf = (error: unknown): string | null => {
 	if (typeof error !== 'object' || error === null || !('code' in error)) return null;
