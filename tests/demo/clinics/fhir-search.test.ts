@@ -172,6 +172,16 @@ test.each(['Slot?_count=10', 'PractitionerRole'])('[C16] an unchanged %s is 304'
 	expect([two.status, await two.text()]).toEqual([304, '']);
 });
 
+test('[C16] a search answered from another state of the slots is 200', async () => {
+	const clinic = await openClinic('prairie-lantern');
+	const url = `${clinic.url}/Slot?status=free`;
+	const headers = { 'if-none-match': must((await fetch(url)).headers.get('etag')) };
+	clinic.setSlotStatus(freeSlot(clinic).id, 'busy');
+	const answer = await fetch(url, { headers });
+	expect(answer.status).toBe(200);
+	expect(((await answer.json()) as Bundle).total).toBe(clinic.truth().counts.free);
+});
+
 test('[C16] a slot is 304 by version or time, and 200 after a change', async () => {
 	const clinic = await openClinic('prairie-lantern');
 	const { id } = freeSlot(clinic);
