@@ -71,10 +71,20 @@ export const sameFact = (a: SlotFact, b: SlotFact): boolean =>
 export const mergeDuplicate = (a: SlotFact, b: SlotFact): SlotFact => {
 	const byPlaces = a.remaining - b.remaining;
 	if (byPlaces !== 0) return byPlaces < 0 ? a : b;
-	const left = `${a.status}|${a.version}|${a.sourceSlotId}|${a.bookUrl ?? ''}`;
-	const right = `${b.status}|${b.version}|${b.sourceSlotId}|${b.bookUrl ?? ''}`;
-	return left >= right ? a : b;
+	return essenceOf(a) >= essenceOf(b) ? a : b;
 };
+
+/** All that may differ under one key, so that the choice never rests on the order of reading. */
+const essenceOf = (fact: SlotFact): string =>
+	JSON.stringify([
+		fact.status,
+		fact.version,
+		fact.sourceSlotId,
+		fact.bookUrl,
+		fact.bookPhone,
+		fact.capacity,
+		fact.kinds
+	]);
 
 /** What a viewer sees of a slot. Numbers, because they travel. */
 export const slotStates = { gone: 0, open: 1, held: 2, taken: 3 } as const;
