@@ -61,6 +61,8 @@ export type Board = {
 	/** Open and held slots, soonest first. */
 	readonly slots: readonly WireSlot[];
 	readonly openCount: number;
+	/** Open times of the next OPEN_HOURS_MS by hour: `[whole hours since 1970, how many]`. */
+	readonly openHours: readonly (readonly [hour: number, open: number])[];
 	readonly filling: readonly FillingUp[];
 	/** Providers of this search whose calendar could not be read lately: "we could not check". */
 	readonly unknownCount: number;
@@ -98,6 +100,9 @@ export const matchesSchedule = (
 	(query.language === null ||
 		card.languages.length === 0 ||
 		card.languages.includes(query.language));
+
+/** How far ahead `openHours` counts. */
+export const OPEN_HOURS_MS = 7 * DAY_MS;
 
 /** How far ahead the board looks. */
 export const BOARD_WINDOW_MS = 14 * DAY_MS;

@@ -1,4 +1,5 @@
 // What the hub puts on each request, and what pages find on `event.locals`.
+/// <reference types="@sveltejs/adapter-node" />
 import type { HubApi, Visitor } from '#domain/api.ts';
 
 declare global {

@@ -1,5 +1,5 @@
 // Puts the hub and the visitor on every request, the same for all pages; faults get an id.
-import type { Handle, HandleServerError } from '@sveltejs/kit';
+import type { Handle, HandleServerError } from '@sveltejs/kit/hooks';
 import { readSaver } from '#lib/data-saver.ts';
 
 /** Pages hold what one visitor may see: no shared cache may keep them. */
@@ -22,8 +22,8 @@ export const handle: Handle = async ({ event, resolve }) => {
 };
 
 /** Never the text of an exception: an id that the log has too. */
-export const handleError: HandleServerError = ({ error, status, message, event }) => {
-	if (status < 500) return { message };
+export const handleError: HandleServerError = ({ kind, error, event }) => {
+	if (kind !== 'unknown') return undefined;
 	const id = crypto.randomUUID().slice(0, 8);
 	event.platform?.req.reportFault?.(id, error);
 	return { message: id };

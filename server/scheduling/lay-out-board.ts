@@ -3,6 +3,7 @@
 import {
 	matchesDayPart,
 	matchesSchedule,
+	OPEN_HOURS_MS,
 	SLOTS_PER_BOARD,
 	SLOTS_PER_PROVIDER_PAGE,
 	SLOTS_PER_SCHEDULE,
@@ -17,7 +18,7 @@ import { checkInsurance } from '#domain/insurance.ts';
 import type { WireSlot } from '#domain/protocol.ts';
 import { slotStates } from '#domain/slot.ts';
 import { freshnessOf } from '#domain/source.ts';
-import type { Instant } from '#domain/time.ts';
+import { HOUR_MS, type Instant } from '#domain/time.ts';
 import type { ScheduleRow, SnapshotPoint } from '../store/board.ts';
 
 /**
@@ -95,6 +96,8 @@ type Page = {
 	readonly shown: readonly WireSlot[];
 	readonly openBySchedule: ReadonlyMap<ScheduleId, number>;
 	readonly shownOpen: ReadonlyMap<ScheduleId, number>;
+	/** Open times per whole hour since 1970. */
+	readonly byHour: ReadonlyMap<number, number>;
 };
 
 const addOne = <K>(counts: Map<K, number>, key: K): number => {
@@ -112,16 +115,20 @@ const pickSlots = (query: BoardQuery, slots: readonly WireSlot[]): Page => {
 	const shownOf = new Map<ScheduleId, number>();
 	const openBySchedule = new Map<ScheduleId, number>();
 	const shownOpen = new Map<ScheduleId, number>();
+	const byHour = new Map<number, number>();
 	for (const slot of slots) {
 		if (!matchesDayPart(query, startOf(slot))) continue;
 		const isOpen = slot[4] === slotStates.open;
-		if (isOpen) addOne(openBySchedule, slot[1]);
+		if (isOpen) {
+			addOne(openBySchedule, slot[1]);
+			addOne(byHour, Math.floor(startOf(slot) / HOUR_MS));
+		}
 		if (shown.length >= perPage || (shownOf.get(slot[1]) ?? 0) >= perSchedule) continue;
 		addOne(shownOf, slot[1]);
 		if (isOpen) addOne(shownOpen, slot[1]);
 		shown.push(slot);
 	}
-	return { shown, openBySchedule, shownOpen };
+	return { shown, openBySchedule, shownOpen, byHour };
 };
 
 /** Providers with a time on the page, then those with more, then the others; each by its name. */
@@ -162,6 +169,7 @@ export const layOutBoard = (
 		}),
 		slots: page.shown,
 		openCount,
+		openHours: [...page.byHour].filter(([hour]) => hour * HOUR_MS < point.asOf + OPEN_HOURS_MS),
 		filling: found.filling.filter((one) => onPage.has(one.scheduleId)),
 		unknownCount: chosen.matching.length - chosen.offered.length,
 		outOfPlanCount: chosen.outOfPlanCount,

@@ -34,31 +34,46 @@ export class ClinicFeed {
 
 	/** `onBookings` hears how many new bookings a batch told of. */
 	start(onBookings: (count: number) => void): () => void {
-		let isStopped = false;
-		void openProviderLink({
-			onState: (state) => {
-				this.link = state;
-				if (state === 'live') this.heardAt = performance.now();
-			},
-			onUp: () => this.#join(onBookings)
-		}).then((live) => {
-			this.#live = live;
-			if (isStopped) live.close();
-			live.socket.on('clinic:changed', (batch) => this.#take(batch, onBookings));
-			live.socket.on('rooms:heads', (epoch, heads) => {
-				const seq = heads.find(([room]) => room === this.#room)?.[1] ?? 0;
-				if (epoch === this.#epoch && seq <= this.#seq) return;
-				setTimeout(() => {
-					if (epoch !== this.#epoch || seq > this.#seq) this.#join(onBookings);
-				}, BEHIND_PATIENCE_MS);
-			});
-			if (live.socket.connected) this.#join(onBookings);
-		});
+		const stop = new AbortController();
+		void this.#open(onBookings, stop.signal);
 		return () => {
-			isStopped = true;
+			stop.abort();
 			clearTimeout(this.#gathering);
 			this.#live?.close();
 		};
+	}
+
+	async #open(onBookings: (count: number) => void, stop: AbortSignal): Promise<void> {
+		try {
+			const live = await openProviderLink({
+				onState: (state) => {
+					this.link = state;
+					if (state === 'live') this.heardAt = performance.now();
+				},
+				onUp: () => this.#join(onBookings)
+			});
+			if (stop.aborted) {
+				live.close();
+				return;
+			}
+			this.#live = live;
+			this.#listen(live.socket, onBookings);
+		} catch {
+			this.link = 'quiet';
+		}
+	}
+
+	#listen(socket: ProviderSocket, onBookings: (count: number) => void): void {
+		socket.on('clinic:changed', (batch) => this.#take(batch, onBookings));
+		socket.on('rooms:heads', (epoch, heads) => {
+			const seq = heads.find(([room]) => room === this.#room)?.[1] ?? 0;
+			const isBehind = (): boolean => epoch !== this.#epoch || seq > this.#seq;
+			if (!isBehind()) return;
+			setTimeout(() => {
+				if (isBehind()) this.#join(onBookings);
+			}, BEHIND_PATIENCE_MS);
+		});
+		if (socket.connected) this.#join(onBookings);
 	}
 
 	get #seq(): number {
@@ -107,10 +122,11 @@ export class ClinicFeed {
 
 	#look(): void {
 		clearTimeout(this.#gathering);
-		this.#gathering = setTimeout(() => {
-			void refreshAll().then(() => {
-				this.missed = 0;
-			});
-		}, GATHER_MS);
+		this.#gathering = setTimeout(() => void this.#read(), GATHER_MS);
+	}
+
+	async #read(): Promise<void> {
+		await refreshAll();
+		this.missed = 0;
 	}
 }

@@ -8,7 +8,8 @@ export type ClinicLists = {
 	readonly later: readonly ClinicBooking[];
 };
 
-const isComing = ({ state }: ClinicBooking): boolean => state !== 'rejected' && state !== 'cancelled';
+const isComing = ({ state }: ClinicBooking): boolean =>
+	state !== 'rejected' && state !== 'cancelled';
 
 /** U13: unseen ones stand on top, newest first, and in no other list. */
 export const clinicLists = (

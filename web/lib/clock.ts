@@ -2,7 +2,11 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Instant } from '#domain/time.ts';
 import { wallTimeAt } from '#domain/zone.ts';
 
-export type ClockParts = { readonly hour12: number; readonly minute: number; readonly isPm: boolean };
+export type ClockParts = {
+	readonly hour12: number;
+	readonly minute: number;
+	readonly isPm: boolean;
+};
 
 export const clockPartsAt = (at: Instant, zone: string): ClockParts => {
 	const { hour, minute } = wallTimeAt(at, zone);

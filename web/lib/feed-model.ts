@@ -91,8 +91,7 @@ const isWhole = (change: WireChange): change is WireSlot => change.length === 6;
 const changeKnown = (
 	model: FeedModel,
 	known: ShownSlot,
-	state: SlotState,
-	now: number,
+	{ state, now }: { readonly state: SlotState; readonly now: number },
 	applied: Applied
 ): void => {
 	const isThere = state === OPEN || state === HELD;
@@ -113,7 +112,7 @@ export const applyChanges = (
 		const id = change[0];
 		const state = isWhole(change) ? change[4] : change[1];
 		const known = model.shown.get(id);
-		if (known !== undefined) changeKnown(model, known, state, now, applied);
+		if (known !== undefined) changeKnown(model, known, { state, now }, applied);
 		else if (state !== OPEN) model.waiting.delete(id);
 		else if (isWhole(change)) offer(model, change, wanted, applied);
 	}
@@ -184,7 +183,7 @@ export const applySnapshot = (model: FeedModel, seed: Seed, now: number): Applie
 	for (const slot of seed.slots) {
 		listed.add(slot[0]);
 		const known = model.shown.get(slot[0]);
-		if (known !== undefined) changeKnown(model, known, slot[4], now, applied);
+		if (known !== undefined) changeKnown(model, known, { state: slot[4], now }, applied);
 		else {
 			if (!model.waiting.has(slot[0])) applied.opened += 1;
 			model.waiting.set(slot[0], slot);
@@ -192,7 +191,8 @@ export const applySnapshot = (model: FeedModel, seed: Seed, now: number): Applie
 	}
 	for (const known of model.shown.values()) {
 		if (listed.has(known.id) || known.wentAt !== null) continue;
-		if (known.startMinute < limitOf(known.scheduleId)) changeKnown(model, known, 0, now, applied);
+		if (known.startMinute < limitOf(known.scheduleId))
+			changeKnown(model, known, { state: 0, now }, applied);
 	}
 	for (const [id, slot] of model.waiting) {
 		if (!listed.has(id) && slot[2] < limitOf(slot[1])) model.waiting.delete(id);

@@ -6,6 +6,10 @@ import { m } from './words.ts';
 /** All of them, without the code lists behind them: browsers import this file. */
 export const allKinds: readonly VisitKind[] = ['video', 'phone', 'chat'];
 
+/** In the order in which they are named everywhere. */
+export const inOrder = (kinds: readonly VisitKind[]): readonly VisitKind[] =>
+	allKinds.filter((kind) => kinds.includes(kind));
+
 export const kindWord = (kind: VisitKind): string => {
 	switch (kind) {
 		case 'video':
@@ -28,7 +32,7 @@ export const orWords = (words: readonly string[]): string => {
 };
 
 export const kindsWords = (kinds: readonly VisitKind[]): string =>
-	kinds.length === 0 ? m.kind_any() : orWords(kinds.map(kindWord));
+	kinds.length === 0 ? m.kind_any() : orWords(inOrder(kinds).map(kindWord));
 
 const languageNames = new Intl.DisplayNames(['en'], { type: 'language' });
 export const languageWord = (tag: string): string => languageNames.of(tag) ?? tag;

@@ -94,32 +94,37 @@ export class RoomFeed {
 
 	/** Call once in an effect; the returned function ends the live link. */
 	start(watch: FeedWatch): () => void {
-		let isStopped = false;
+		const stop = new AbortController();
 		const settling = setInterval(() => this.#settle(), SETTLE_MS);
-		const opening = openPatientLink({
-			onState: (state) => {
-				this.link = state;
-				if (state === 'live') this.heardAt = performance.now();
-			},
-			onUp: () => this.#joinAll()
-		}).then(
-			(live) => {
-				this.#live = live;
-				this.#listen(live.socket, watch);
-				if (isStopped) live.close();
-			},
-			() => {
-				this.link = 'quiet';
-			}
-		);
+		void this.#open(watch, stop.signal);
 		return () => {
-			isStopped = true;
+			stop.abort();
 			clearInterval(settling);
 			this.link = 'off';
 			this.#live?.close();
 			this.#live = null;
-			void opening;
 		};
+	}
+
+	async #open(watch: FeedWatch, stop: AbortSignal): Promise<void> {
+		try {
+			const live = await openPatientLink({
+				onState: (state) => {
+					this.link = state;
+					if (state === 'live') this.heardAt = performance.now();
+				},
+				onUp: () => this.#joinAll()
+			});
+			if (stop.aborted) {
+				live.close();
+				return;
+			}
+			this.#live = live;
+			this.#listen(live.socket, watch);
+		} catch {
+			// The live layer did not load: the page says so and works on as forms.
+			this.link = 'quiet';
+		}
 	}
 
 	#listen(socket: PatientSocket, watch: FeedWatch): void {

@@ -12,10 +12,11 @@ export const showNotice = (notice: AlertNotice): void => {
 	if (noticePermission() !== 'granted') return;
 	try {
 		// The tag makes a repeat of the same episode replace the first instead of adding to it.
-		new Notification(m.notice_title(), {
+		const shown = new Notification(m.notice_title(), {
 			body: noticeWords(notice),
 			tag: `${notice.subscriptionId}/${notice.episodeId}/${notice.kind}`
 		});
+		shown.addEventListener('click', () => focus());
 	} catch {
 		// Some phones show notices only through a service worker; the page itself shows it anyway.
 	}

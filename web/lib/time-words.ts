@@ -11,6 +11,7 @@ const zoneNames = new Map<string, string>();
 const MAX_ZONE_NAMES = 700;
 
 const zoneName = (zone: string, at: Instant, form: 'shortGeneric' | 'longGeneric'): string => {
+	if (zone === 'UTC') return zone;
 	// Generic names do not change with the season, so the instant is not part of the key.
 	const key = `${form}|${zone}`;
 	const known = zoneNames.get(key);
@@ -49,6 +50,18 @@ const days = new Intl.DateTimeFormat(LOCALE, {
 
 /** `Monday, November 23`. */
 export const dayWords = (dayKey: string): string => days.format(noonOf(dayKey));
+
+const shortDays = new Intl.DateTimeFormat(LOCALE, { weekday: 'short', timeZone: 'UTC' });
+
+/** `Mon`. */
+export const shortDayWord = (dayKey: string): string => shortDays.format(noonOf(dayKey));
+
+/** `8 a.m.`, `noon`: a whole hour of the day. */
+export const hourWord = (hour: number): string => {
+	if (hour === 12) return m.clock_noon();
+	const time = String(hour % 12 === 0 ? 12 : hour % 12);
+	return hour < 12 ? m.clock_am({ time }) : m.clock_pm({ time });
+};
 
 /** `Today`, `Tomorrow` or nothing. */
 export const nearDayWord = (dayKey: string, now: Instant, zone: string): string => {

@@ -33,10 +33,7 @@ export const readHeld = async (hub: HubApi, device: DeviceKey): Promise<readonly
 
 export const loadBoard = async (locals: App.Locals, query: BoardQuery) => {
 	const { hub, visitor } = locals;
-	const [board, held] = await Promise.all([
-		hub.readBoard(query),
-		readHeld(hub, visitor.device)
-	]);
+	const [board, held] = await Promise.all([hub.readBoard(query), readHeld(hub, visitor.device)]);
 	return {
 		board: toPageBoard(board),
 		held,

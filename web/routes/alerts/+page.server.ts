@@ -2,7 +2,7 @@
 import type { Actions } from '@sveltejs/kit';
 import type { AlertSubscription } from '#domain/alert.ts';
 import { AlertSubscriptionId } from '#domain/ids.ts';
-import { toInstant } from "#domain/time.ts";
+import { toInstant } from '#domain/time.ts';
 import type { BoardQuery } from '#domain/board.ts';
 import { writeSearch } from '#lib/search.ts';
 import { wordsOf } from '#lib/search-words.ts';

@@ -93,7 +93,8 @@ const move = async (event: RequestEvent) => {
 	const slotId = readSlotId(form);
 	if (slotId === null) return fail(400, { values });
 	const placed = await placeHold(hub, visitor.device, { slotId, nonce: text(form, 'nonce') });
-	if (placed.ok) return { values, moved: await describe(event.locals, placed.value), hasMoved: true };
+	if (placed.ok)
+		return { values, moved: await describe(event.locals, placed.value), hasMoved: true };
 	const lost = await explainLoss(hub, slotId, { reason: placed.reason, query: searchOf(event) });
 	return fail(409, { values, lost });
 };
