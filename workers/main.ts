@@ -24,8 +24,8 @@ import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
 import { createPollSource } from './jobs/poll-source.ts';
 import { createRaiseAlerts } from './jobs/raise-alerts.ts';
 import {
+	ALARM_EVERY_MS,
 	REPAIR,
-	REPAIR_EVERY_MS,
 	lookAtIdleEpisodes,
 	reconcileLoops,
 	repairPolls,
@@ -37,7 +37,7 @@ import { startLoop, type Loop } from './jobs/repeat.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
-import { configOrExit, drainOnSignal, exitOnFault } from './process.ts';
+import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
 import {
 	AlertsJob,
 	BookingJob,
@@ -151,7 +151,7 @@ const followEpoch = (sql: Sql, first: string) => {
 	let epoch = first;
 	const look: Loop = {
 		name: 'follow-epoch',
-		everyMs: REPAIR_EVERY_MS,
+		everyMs: ALARM_EVERY_MS,
 		run: async () => {
 			epoch = await ensureEpoch(sql);
 		}
@@ -255,7 +255,7 @@ const main = async (): Promise<void> => {
 	const config = configOrExit();
 	const log = createLog({ name: 'workers', level: config.logLevel });
 	exitOnFault(log);
-	const drain = await start(config, log);
+	const drain = await startOrExit(() => start(config, log), log);
 	drainOnSignal(drain, config.drainMs, log);
 	log.info('workers_ready', { pid: process.pid, concurrency: config.workerConcurrency });
 };

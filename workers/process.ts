@@ -14,6 +14,22 @@ export const configOrExit = (): Config => {
 	}
 };
 
+/**
+ * Starts, or ends the process with the sentence of what is missing. Nothing of a patient is read
+ * before the start is done, so the message of its fault may be shown.
+ */
+export const startOrExit = async <T>(start: () => Promise<T>, log: Log): Promise<T> => {
+	try {
+		return await start();
+	} catch (error) {
+		logFault(log, 'start_failed', error);
+		const reason = error instanceof AggregateError ? error.errors[0] : error;
+		const text = reason instanceof Error ? reason.message || reason.name : String(reason);
+		process.stderr.write(`The workers could not start: ${text}\n`);
+		return process.exit(1);
+	}
+};
+
 /** Node would print the message of a fault, which may quote a patient's data. */
 export const exitOnFault = (log: Log): void => {
 	process.on('uncaughtException', (error) => {

@@ -1,7 +1,7 @@
 // What this process remembers of its own polls. Only hints: a new process knows nothing of them
 // and polls in full once.
 import type { SourceId } from '#domain/ids.ts';
-import { HOUR_MS } from '#domain/time.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#domain/time.ts';
 import { DEADLINE_MS } from './plan-poll.ts';
 
 export type Basis = {
@@ -13,15 +13,23 @@ export type Basis = {
 	readonly fullAt: number;
 };
 
-type Remembered = { basis: Basis | null; deadlineMs: number };
+type Remembered = { basis: Basis | null; deadlineMs: number; marginMs: number };
 
 export type PollMemory = {
 	/** The basis of deltas, or null when another process committed since, or it is too old. */
-	basisOf(sourceId: SourceId, committedGen: number): Basis | null;
-	keep(sourceId: SourceId, basis: Basis | null): void;
-	deadlineOf(sourceId: SourceId): number;
-	setDeadline(sourceId: SourceId, deadlineMs: number): void;
+	readonly basisOf: (sourceId: SourceId, committedGen: number) => Basis | null;
+	readonly keep: (sourceId: SourceId, basis: Basis | null) => void;
+	readonly deadlineOf: (sourceId: SourceId) => number;
+	readonly setDeadline: (sourceId: SourceId, deadlineMs: number) => void;
+	/** How long a claim must last: the deadline and time to compare and commit. */
+	readonly leaseOf: (sourceId: SourceId) => number;
+	/** A poll was overtaken, so its claim was too short: the next ones last longer. */
+	readonly lengthenLease: (sourceId: SourceId) => void;
 };
+
+/** Short, because a killed worker's claim holds its source up; longer for slow commits. */
+const COMMIT_MARGIN_MS = 10 * SECOND_MS;
+const LONGEST_MARGIN_MS = 2 * MINUTE_MS;
 
 const MAX_SOURCES = 20_000;
 /** So often everything is read anew, whatever the connector believes to be unchanged. */
@@ -34,7 +42,7 @@ export const createPollMemory = (now: () => number = () => performance.now()): P
 		if (known !== undefined) return known;
 		const [oldest] = remembered.keys();
 		if (remembered.size >= MAX_SOURCES && oldest !== undefined) remembered.delete(oldest);
-		const made = { basis: null, deadlineMs: DEADLINE_MS };
+		const made = { basis: null, deadlineMs: DEADLINE_MS, marginMs: COMMIT_MARGIN_MS };
 		remembered.set(sourceId, made);
 		return made;
 	};
@@ -50,6 +58,11 @@ export const createPollMemory = (now: () => number = () => performance.now()): P
 		deadlineOf: (sourceId) => of(sourceId).deadlineMs,
 		setDeadline: (sourceId, deadlineMs) => {
 			of(sourceId).deadlineMs = deadlineMs;
+		},
+		leaseOf: (sourceId) => of(sourceId).deadlineMs + of(sourceId).marginMs,
+		lengthenLease: (sourceId) => {
+			const source = of(sourceId);
+			source.marginMs = Math.min(2 * source.marginMs, LONGEST_MARGIN_MS);
 		}
 	};
 };

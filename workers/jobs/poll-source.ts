@@ -47,9 +47,6 @@ export type PollReport =
 			readonly suspect: boolean;
 	  };
 
-/** Comparing and committing may take this long beyond the source's own deadline. */
-const COMMIT_MARGIN_MS = 20 * SECOND_MS;
-
 type Poll = {
 	readonly claim: PollClaim;
 	readonly basis: Basis | null;
@@ -100,6 +97,7 @@ const storeAnswer = async (
 		});
 		const done = await commitPoll(deps.sql, { claim, answer, changes, nextPollInMs, suspect });
 		if (!done.ok) {
+			memory.lengthenLease(claim.sourceId);
 			deps.log.warn('poll_fenced', { sourceId: claim.sourceId, gen: claim.gen });
 			return { state: 'fenced' };
 		}
@@ -215,8 +213,7 @@ const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void =>
 export const createPollSource = (deps: PollDeps) => {
 	const memory = createPollMemory();
 	return async (sourceId: SourceId, signal: AbortSignal): Promise<PollReport> => {
-		const leaseMs = memory.deadlineOf(sourceId) + COMMIT_MARGIN_MS;
-		const claim = await claimPoll(deps.sql, sourceId, leaseMs);
+		const claim = await claimPoll(deps.sql, sourceId, memory.leaseOf(sourceId));
 		if (claim === null) return await skipPoll(deps, sourceId);
 		const poll = beginPoll(claim, memory);
 		try {

@@ -14,10 +14,11 @@ import { BOOKING_LEASE_MS } from './write-booking.ts';
 import type { Loop } from './repeat.ts';
 
 export const SWEEP_EVERY_MS = 500;
-export const REPAIR_EVERY_MS = 15 * SECOND_MS;
+export const REPAIR_EVERY_MS = 5 * SECOND_MS;
 /** Bookings are looked for this often: often enough for a patient who waits while Redis is dead. */
 export const BOOKINGS_EVERY_MS = 2 * SECOND_MS;
 export const EPISODES_EVERY_MS = MINUTE_MS;
+export const ALARM_EVERY_MS = 15 * SECOND_MS;
 
 const SWEEP_LIMIT = 500;
 const SWEEPS_PER_RUN = 20;
@@ -147,5 +148,5 @@ export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: REPAIR, everyMs: REPAIR_EVERY_MS, run: tasks.repair },
 	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
-	{ name: 'watch-sources', everyMs: REPAIR_EVERY_MS, run: tasks.watch }
+	{ name: 'watch-sources', everyMs: ALARM_EVERY_MS, run: tasks.watch }
 ];

@@ -33,3 +33,14 @@ test('[W4] a source keeps its own deadline', () => {
 	expect(memory.deadlineOf(source)).toBe(40_000);
 	expect(memory.deadlineOf(SourceId.parse(8))).toBe(DEADLINE_MS);
 });
+
+test('[W6] a source whose poll was overtaken is claimed for longer, up to a bound', () => {
+	const memory = createPollMemory();
+	expect(memory.leaseOf(source)).toBe(20_000);
+	memory.lengthenLease(source);
+	expect(memory.leaseOf(source)).toBe(30_000);
+	for (let time = 0; time < 10; time += 1) memory.lengthenLease(source);
+	expect(memory.leaseOf(source)).toBe(DEADLINE_MS + 120_000);
+	memory.setDeadline(source, 60_000);
+	expect(memory.leaseOf(source)).toBe(180_000);
+});
