@@ -239,8 +239,12 @@ const create = async (session: Session, order: BookingOrder): Promise<BookingOut
 	});
 	if (!heard.ok) return unconfirmed(heard.detail);
 	const outcome = readCreation(heard);
-	if (outcome !== 'ask_first') return outcome;
+	// Booked without a word about it: how to join may still be read from the clinic's record.
+	const isWordless =
+		outcome !== 'ask_first' && outcome.state === 'booked' && heard.body.length === 0;
+	if (outcome !== 'ask_first' && !isWordless) return outcome;
 	const found = await find(session, order.bookingId);
+	if (outcome !== 'ask_first') return found.state === 'booked' ? found : outcome;
 	return found.state === 'booked'
 		? found
 		: unconfirmed('The clinic says that it has this request.');

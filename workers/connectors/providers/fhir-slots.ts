@@ -11,6 +11,7 @@ import type { HttpClient } from '../http-client.ts';
 import type { Unheard } from '../http-faults.ts';
 import type { Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
+import { lineMark } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
@@ -55,6 +56,10 @@ const zoneCounts = (calendar: Calendar): Record<string, number> => {
 
 type Read = { readonly reading: Reading; readonly pages: readonly Page[] };
 
+/** Cutting this server's pages went wrong the last time: they were kept as lines. */
+const isUncuttable = (ledger: Ledger | null): boolean =>
+	ledger?.parts.some(({ body }) => body.mark === lineMark) === true;
+
 /** Reads the pages, by difference where that is certain, parsed as a whole where cutting failed. */
 const readPages = (
 	pages: readonly Page[],
@@ -67,7 +72,7 @@ const readPages = (
 ): Read | null => {
 	const context = { ...calendar, notes: poll.request.source.notes };
 	const how = { reader: createSlotReader(context, 'bundle'), window: poll.window };
-	const parts = partsOfPages(pages);
+	const parts = partsOfPages(isUncuttable(poll.ledger) ? (reopenParsed(pages) ?? pages) : pages);
 	const quick = poll.ledger === null ? null : readByDifference(poll.ledger, parts, how);
 	const reading = quick ?? readInFull(parts, how);
 	if (!reading.isMiscut) return { reading, pages };

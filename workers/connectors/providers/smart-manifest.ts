@@ -51,7 +51,8 @@ export const parseManifest = (
 	for (const each of output) {
 		const type = isJson(each) ? textOf(each['type']) : '';
 		const url = isJson(each) ? textOf(each['url'], 2_000) : '';
-		if (type === '' || !URL.canParse(url, manifestUrl)) return refuse('odd_output');
+		const isOdd = type === '' || url === '' || !URL.canParse(url, manifestUrl);
+		if (isOdd) return refuse('odd_output');
 		const absolute = new URL(url, manifestUrl).href;
 		if (type === 'Slot' || described.has(type)) files.set(absolute, { type, url: absolute });
 	}
