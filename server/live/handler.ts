@@ -31,12 +31,10 @@ const isSend = (ack: unknown): ack is Send => typeof ack === 'function';
 const refusalOf = (error: z.ZodError): Refused<SocketRefusal> => {
 	const isUnknownRoom = error.issues.every((issue) => issue.message === 'unknown_room');
 	if (isUnknownRoom) return refuse('unknown_room');
-	const errors = error.issues
-		.slice(0, 10)
-		.map(({ message, path }) => ({
-			detail: message.slice(0, 200),
-			pointer: `#/${path.join('/')}`
-		}));
+	const errors = error.issues.slice(0, 10).map(({ message, path }) => ({
+		detail: message.slice(0, 200),
+		pointer: `#/${path.join('/')}`
+	}));
 	return refuse('bad_request', { errors });
 };
 
@@ -59,13 +57,15 @@ export const createHandlers =
 				return { reply: refuse(reason, { id }) };
 			}
 		};
+		const answer = async (request: unknown, ack: Send): Promise<void> => {
+			const { reply, after } = await run(request);
+			if (!viewer.isOpen()) return;
+			ack(reply);
+			after?.();
+		};
 		return (request, ack) => {
 			// Without a way to answer nothing is done: what could not be told may not happen.
 			if (!isSend(ack)) return;
-			void run(request).then(({ reply, after }) => {
-				if (!viewer.isOpen()) return;
-				ack(reply);
-				after?.();
-			});
+			void answer(request, ack);
 		};
 	};

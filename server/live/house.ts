@@ -13,7 +13,8 @@ import type { JoinRequest, Reply } from './join.ts';
 import { createMessageQuota } from './quotas.ts';
 import type { Folding } from './room-batcher.ts';
 import { createRooms } from './rooms.ts';
-import type { Feed, Rooms } from './rooms.ts';
+import type { Feed } from './room.ts';
+import type { Rooms } from './rooms.ts';
 import type { CutReason, Viewer } from './viewer.ts';
 
 /** What a house needs of a Socket.IO socket. */
@@ -75,6 +76,32 @@ const guard = (socket: HouseSocket, viewer: Viewer): void => {
 	});
 };
 
+const createViewer = (
+	namespace: string,
+	socket: HouseSocket,
+	person: Person,
+	onCut: (reason: CutReason) => void
+): Viewer => {
+	const lane = createLane(socket.conn);
+	let isCut = false;
+	return {
+		...person,
+		lane,
+		quota: createMessageQuota(performance.now()),
+		rooms: new Set(),
+		joining: new Map(),
+		roomsKey: '',
+		isOpen: () => socket.connected && !isCut,
+		cut: (reason) => {
+			if (isCut) return;
+			isCut = true;
+			onCut(reason);
+			sendTo(lane, encodeEvent(namespace, 'viewer:cut', [{ reason }]));
+			setTimeout(() => cutLane(lane), CUT_GRACE_MS).unref();
+		}
+	};
+};
+
 export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 	const { namespace, event, feed, folding } = parts;
 	const viewers = new Set<Viewer>();
@@ -94,7 +121,7 @@ export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 
 	const send: House<C, S>['send'] = (to, name, ...args) => {
 		const message = encodeEvent(namespace, name, args);
-		for (const viewer of [...to]) if (!sendTo(viewer.lane, message)) viewer.cut('slow');
+		for (const viewer of to) if (!sendTo(viewer.lane, message)) viewer.cut('slow');
 	};
 
 	const sendBatch = (viewer: Viewer, batch: RoomBatch<C>): void => send([viewer], event, batch);
@@ -109,25 +136,10 @@ export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 	};
 
 	const admit = (socket: HouseSocket, person: Person): Viewer => {
-		const lane = createLane(socket.conn);
-		let isCut = false;
-		const viewer: Viewer = {
-			...person,
-			lane,
-			quota: createMessageQuota(performance.now()),
-			rooms: new Set(),
-			joining: new Map(),
-			roomsKey: '',
-			isOpen: () => socket.connected && !isCut,
-			cut: (reason) => {
-				if (isCut) return;
-				isCut = true;
-				dismiss(viewer);
-				sendTo(lane, encodeEvent(namespace, 'viewer:cut', [{ reason }]));
-				setTimeout(() => cutLane(lane), CUT_GRACE_MS).unref();
-				parts.onCut(reason);
-			}
-		};
+		const viewer = createViewer(namespace, socket, person, (reason) => {
+			dismiss(viewer);
+			parts.onCut(reason);
+		});
 		viewers.add(viewer);
 		beacon.add(viewer);
 		guard(socket, viewer);
@@ -150,7 +162,7 @@ export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 			}, RESET_GATHER_MS);
 		},
 		sweep: (nowMs) => {
-			for (const viewer of [...viewers]) {
+			for (const viewer of viewers) {
 				if (viewer.endsAt !== null && viewer.endsAt <= nowMs) viewer.lane.conn.close();
 			}
 		},

@@ -9,7 +9,7 @@ import type { Log } from '#server/platform/log.ts';
 import { createHouse } from './house.ts';
 import type { House } from './house.ts';
 import { clinicFolding, slotFolding } from './room-batcher.ts';
-import type { Feed } from './rooms.ts';
+import type { Feed } from './room.ts';
 
 export type FeedParts = {
 	readonly log: Log;

@@ -51,18 +51,10 @@ type Answer<C, S> = {
 
 type Caught<C> = { readonly to: number; readonly changes: readonly C[] };
 
-export const createJoin = <C, S>(
-	parts: JoinParts<C>,
-	sendBatch: (viewer: Viewer, batch: RoomBatch<C>) => void
-) => {
-	const { rooms, folding, epoch, readEntries, readHead } = parts;
-
-	/** What somebody at `seq` misses up to the last batch that left; null = too much, or unknown. */
-	const catchUp = async (
-		room: RoomName,
-		open: OpenRoom<C>,
-		seq: number
-	): Promise<Caught<C> | null> => {
+/** What somebody at `seq` misses up to the last batch that left; null = too much, or unknown. */
+const createCatchUp =
+	<C>({ folding, readEntries, readHead }: JoinParts<C>) =>
+	async (room: RoomName, open: OpenRoom<C>, seq: number): Promise<Caught<C> | null> => {
 		if (seq > open.sent() && seq > (await readHead(room))) return null;
 		const near = open.since(seq);
 		if (near !== null) return { to: Math.max(seq, open.sent()), changes: near };
@@ -76,6 +68,11 @@ export const createJoin = <C, S>(
 		const all = [...entries, { room, seq: to, changes: rest }];
 		return { to, changes: foldEntries(all, folding) };
 	};
+
+/** Answers a join: current, delta, snapshot, or a refusal. Enters nobody yet. */
+const createAnswer = <C, S>(parts: JoinParts<C>) => {
+	const { epoch } = parts;
+	const catchUp = createCatchUp(parts);
 
 	const answerDelta = async (
 		room: RoomName,
@@ -108,14 +105,31 @@ export const createJoin = <C, S>(
 		return refuse('busy_try_again');
 	};
 
-	const answer = async (
+	return async (
 		{ room, have, takeSnapshot }: JoinRequest<S>,
 		open: OpenRoom<C>
 	): Promise<Answer<C, S> | Refused<SocketRefusal>> => {
-		const delta =
-			have !== undefined && have.epoch === epoch() ? await answerDelta(room, open, have) : null;
+		const isNear = have !== undefined && have.epoch === epoch();
+		const delta = isNear ? await answerDelta(room, open, have) : null;
 		if (delta !== null) return delta;
-		return takeSnapshot === null ? refuse('bad_request') : await answerSnapshot(open, takeSnapshot);
+		if (takeSnapshot === null) return refuse('bad_request');
+		return await answerSnapshot(open, takeSnapshot);
+	};
+};
+
+export const createJoin = <C, S>(
+	parts: JoinParts<C>,
+	sendBatch: (viewer: Viewer, batch: RoomBatch<C>) => void
+) => {
+	const { rooms } = parts;
+	const answer = createAnswer<C, S>(parts);
+
+	/** What left the batcher since the position of the answer goes right behind it. */
+	const enter = (viewer: Viewer, room: RoomName, open: OpenRoom<C>, found: Answer<C, S>): void => {
+		const changes = open.since(found.at);
+		const batch = { room, epoch: found.epoch, from: found.at, to: open.sent() };
+		if (batch.to > batch.from && changes !== null) sendBatch(viewer, { ...batch, changes });
+		rooms.enter(viewer, room);
 	};
 
 	return async (viewer: Viewer, request: JoinRequest<S>): Promise<Reply<JoinReply<C, S>>> => {
@@ -126,33 +140,27 @@ export const createJoin = <C, S>(
 		}
 		const ticket = Symbol(room);
 		viewer.joining.set(room, ticket);
+		/** False = left, or asked again, while the answer was being made. */
 		const settle = (): boolean =>
 			viewer.joining.get(room) === ticket && viewer.joining.delete(room);
-		const open = await rooms.pin(room).catch((error: unknown) => {
-			settle();
-			throw error;
-		});
+		let open: OpenRoom<C> | null = null;
 		try {
-			const found = await answer(request, open);
-			if (!('reply' in found)) {
-				settle();
-				return { reply: found };
+			open = await rooms.pin(room);
+			const pinned = open;
+			const found = await answer(request, pinned);
+			if ('reply' in found) {
+				const after = (): void => {
+					if (settle() && viewer.isOpen()) enter(viewer, room, pinned, found);
+				};
+				return { reply: found.reply, after };
 			}
-			const after = (): void => {
-				// Left, or asked again, while the answer was being made.
-				if (!settle() || !viewer.isOpen()) return;
-				// What left the batcher since the position of the answer goes right behind it.
-				const changes = open.since(found.at);
-				const batch = { room, epoch: found.epoch, from: found.at, to: open.sent() };
-				if (batch.to > batch.from && changes !== null) sendBatch(viewer, { ...batch, changes });
-				rooms.enter(viewer, room);
-			};
-			return { reply: found.reply, after };
+			settle();
+			return { reply: found };
 		} catch (error) {
 			settle();
 			throw error;
 		} finally {
-			rooms.unpin(room);
+			open?.unpin();
 		}
 	};
 };

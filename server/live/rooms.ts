@@ -1,33 +1,14 @@
-// The rooms this hub follows: who is in them, and one batcher each. A room is followed from its
-// first viewer on and let go a while after its last one.
-import { encodeEvent, sendTo } from './fan-out.ts';
-import type { Message } from './fan-out.ts';
-import { createRoomBatcher, foldEntries } from './room-batcher.ts';
-import type { Folding, RoomBatcher, Timers } from './room-batcher.ts';
+// The rooms this hub follows. A room is followed from its first viewer on and let go a while after
+// its last one; a join under way counts as a viewer.
+import { createRoom } from './room.ts';
+import type { Room, RoomParts } from './room.ts';
 import { refreshRoomsKey } from './viewer.ts';
 import type { Viewer } from './viewer.ts';
-import type { RoomBatch, RoomEntry } from '#domain/protocol.ts';
+import type { RoomEntry } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';
 
-/** What rooms need of the feed (server/feed/follow.ts). */
-export type Feed<C> = {
-	/** Resolves to the head from which on entries are handed to `take`. */
-	follow(room: RoomName): Promise<number>;
-	unfollow(room: RoomName): void;
-	/** Entries after `seq` that this process still remembers; null = not all of them. */
-	entriesSince(room: RoomName, seq: number): readonly RoomEntry<C>[] | null;
-	epoch(): string;
-};
-
-export type RoomsParts<C> = {
-	readonly namespace: string;
-	/** The event that carries a batch. */
-	readonly event: string;
-	readonly feed: Feed<C>;
-	readonly folding: Folding<C>;
-	readonly onSlow: (viewer: Viewer) => void;
+export type RoomsParts<C> = RoomParts<C> & {
 	readonly onFault: (error: unknown) => void;
-	readonly timers?: Timers;
 	/** How long an empty room stays followed. */
 	readonly lingerMs?: number;
 };
@@ -35,15 +16,16 @@ export type RoomsParts<C> = {
 export type OpenRoom<C> = {
 	/** Position of the last batch that left; a viewer that enters now gets the next one. */
 	sent(): number;
-	/** Changes of (after, sent] folded; null = no longer remembered here. `after` ≤ sent. */
+	/** Changes of (after, sent] folded; null = no longer remembered here. */
 	since(after: number): readonly C[] | null;
+	/** Call once: the room may be let go when nobody is in it. */
+	unpin(): void;
 };
 
 export type Rooms<C> = {
 	/** Follows the room until `unpin`. Rejects when the feed cannot be reached. */
 	pin(room: RoomName): Promise<OpenRoom<C>>;
-	unpin(room: RoomName): void;
-	/** Only for a pinned room. */
+	/** Only for a room that was pinned a moment ago. */
 	enter(viewer: Viewer, room: RoomName): void;
 	leave(viewer: Viewer, room: RoomName): void;
 	leaveAll(viewer: Viewer): void;
@@ -56,180 +38,131 @@ export type Rooms<C> = {
 	close(): void;
 };
 
-type Room<C> = {
-	readonly name: RoomName;
-	readonly members: Viewer[];
-	readonly places: Map<Viewer, number>;
-	pins: number;
-	/** Counts starts: only the newest may set the batcher. */
-	starts: number;
-	batcher: RoomBatcher<C> | null;
-	early: RoomEntry<C>[];
-	ready: Promise<void>;
-	linger: NodeJS.Timeout | null;
-};
-
 /** How long an empty room stays followed, ms: page changes and reconnects find it warm. */
 export const LINGER_MS = 30_000;
-/** Entries kept while a room's head is being asked for; beyond it viewers see a hole and ask. */
-const MAX_EARLY_ENTRIES = 1_000;
 
-const addMember = <C>(room: Room<C>, viewer: Viewer): void => {
-	if (room.places.has(viewer)) return;
-	room.places.set(viewer, room.members.length);
-	room.members.push(viewer);
+/** After a reset that failed, ms. */
+const RETRY_MS = 1_000;
+
+type Kept<C> = { readonly room: Room<C>; pins: number; linger: NodeJS.Timeout | null };
+
+const keepAwake = (kept: Kept<unknown>): void => {
+	if (kept.linger !== null) clearTimeout(kept.linger);
+	kept.linger = null;
 };
 
-/** The last member takes the freed place, so that the list stays dense. */
-const removeMember = <C>(room: Room<C>, viewer: Viewer): void => {
-	const place = room.places.get(viewer);
-	if (place === undefined) return;
-	room.places.delete(viewer);
-	const last = room.members.pop();
-	if (last === undefined || last === viewer) return;
-	room.members[place] = last;
-	room.places.set(last, place);
+type Keeper<C> = {
+	find(name: RoomName): Kept<C> | undefined;
+	list(): Iterable<Kept<C>>;
+	count(): number;
+	pin(name: RoomName): Promise<Kept<C>>;
+	unpin(kept: Kept<C>): void;
+	/** Starts the clock of a room that nobody needs any more. */
+	lingerWhenUnused(kept: Kept<C>): void;
+	drop(kept: Kept<C>): void;
+};
+
+/** Opens rooms, and lets them go when nobody is in them and nobody is about to be. */
+const createKeeper = <C>(parts: RoomsParts<C>): Keeper<C> => {
+	const lingerMs = parts.lingerMs ?? LINGER_MS;
+	const all = new Map<RoomName, Kept<C>>();
+
+	const open = (name: RoomName): Kept<C> => {
+		const kept = { room: createRoom(parts, name), pins: 0, linger: null };
+		all.set(name, kept);
+		return kept;
+	};
+	const isUnused = ({ room, pins }: Kept<C>): boolean => pins === 0 && !room.hasViewers();
+	const drop = (kept: Kept<C>): void => {
+		keepAwake(kept);
+		if (all.get(kept.room.name) !== kept) return;
+		all.delete(kept.room.name);
+		kept.room.close();
+	};
+	const lingerWhenUnused = (kept: Kept<C>): void => {
+		if (!isUnused(kept) || kept.linger !== null) return;
+		kept.linger = setTimeout(() => {
+			kept.linger = null;
+			if (isUnused(kept)) drop(kept);
+		}, lingerMs);
+		kept.linger.unref();
+	};
+
+	return {
+		find: (name) => all.get(name),
+		list: () => all.values(),
+		count: () => all.size,
+		pin: async (name) => {
+			const kept = all.get(name) ?? open(name);
+			kept.pins += 1;
+			keepAwake(kept);
+			try {
+				await kept.room.ready();
+			} catch (error) {
+				kept.pins -= 1;
+				// Whoever asks next starts anew; those who wait for the same start are told as well.
+				if (!kept.room.hasViewers()) drop(kept);
+				throw error;
+			}
+			return kept;
+		},
+		unpin: (kept) => {
+			kept.pins -= 1;
+			lingerWhenUnused(kept);
+		},
+		lingerWhenUnused,
+		drop
+	};
 };
 
 export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
-	const { namespace, event, feed, folding, onSlow, onFault } = parts;
-	const lingerMs = parts.lingerMs ?? LINGER_MS;
-	const rooms = new Map<RoomName, Room<C>>();
-
-	const sendToMembers = (room: Room<C>, message: Message): void => {
-		const slow: Viewer[] = [];
-		for (const viewer of room.members) if (!sendTo(viewer.lane, message)) slow.push(viewer);
-		for (const viewer of slow) onSlow(viewer);
-	};
-
-	const sendBatch = (room: Room<C>, batch: RoomBatch<C>): void => {
-		if (room.members.length === 0) return;
-		sendToMembers(room, encodeEvent(namespace, event, [batch]));
-	};
-
-	const start = async (room: Room<C>): Promise<void> => {
-		room.starts += 1;
-		const mine = room.starts;
-		const head = await feed.follow(room.name);
-		if (room.starts !== mine) return await room.ready;
-		const batcher = createRoomBatcher<C>({
-			room: room.name,
-			epoch: feed.epoch(),
-			head,
-			folding,
-			send: (batch) => sendBatch(room, batch),
-			...(parts.timers === undefined ? {} : { timers: parts.timers })
-		});
-		room.batcher = batcher;
-		batcher.add(room.early.splice(0));
-	};
-
-	const open = (name: RoomName): Room<C> => {
-		const room: Room<C> = {
-			name,
-			members: [],
-			places: new Map(),
-			pins: 0,
-			starts: 0,
-			batcher: null,
-			early: [],
-			ready: Promise.resolve(),
-			linger: null
-		};
-		rooms.set(name, room);
-		room.ready = start(room);
-		return room;
-	};
-
-	const drop = (room: Room<C>): void => {
-		if (room.linger !== null) clearTimeout(room.linger);
-		room.batcher?.close();
-		if (rooms.get(room.name) !== room) return;
-		rooms.delete(room.name);
-		feed.unfollow(room.name);
-	};
-
-	const dropWhenEmpty = (room: Room<C>): void => {
-		if (room.pins > 0 || room.members.length > 0 || room.linger !== null) return;
-		room.linger = setTimeout(() => {
-			room.linger = null;
-			if (room.pins === 0 && room.members.length === 0) drop(room);
-		}, lingerMs);
-		room.linger.unref();
-	};
+	const keeper = createKeeper(parts);
 
 	const leave = (viewer: Viewer, name: RoomName): void => {
 		viewer.joining.delete(name);
 		if (!viewer.rooms.delete(name)) return;
 		refreshRoomsKey(viewer);
-		const room = rooms.get(name);
-		if (room === undefined) return;
-		removeMember(room, viewer);
-		dropWhenEmpty(room);
+		const kept = keeper.find(name);
+		if (kept === undefined) return;
+		kept.room.leave(viewer);
+		keeper.lingerWhenUnused(kept);
 	};
-
-	const since = (room: Room<C>, after: number): readonly C[] | null => {
-		const sent = room.batcher?.sent() ?? 0;
-		if (after >= sent) return [];
-		const entries = feed.entriesSince(room.name, after);
-		if (entries === null) return null;
-		return foldEntries(
-			entries.filter((entry) => entry.seq <= sent),
-			folding
-		);
+	const reset = (name: RoomName): void => {
+		const kept = keeper.find(name);
+		kept?.room.reset().catch((error: unknown) => {
+			parts.onFault(error);
+			if (kept.room.hasViewers()) setTimeout(() => reset(name), RETRY_MS).unref();
+		});
 	};
 
 	return {
 		pin: async (name) => {
-			const room = rooms.get(name) ?? open(name);
-			room.pins += 1;
-			if (room.linger !== null) clearTimeout(room.linger);
-			room.linger = null;
-			try {
-				await room.ready;
-			} catch (error) {
-				room.pins -= 1;
-				if (room.members.length === 0) drop(room);
-				throw error;
-			}
-			return { sent: () => room.batcher?.sent() ?? 0, since: (after) => since(room, after) };
-		},
-		unpin: (name) => {
-			const room = rooms.get(name);
-			if (room === undefined) return;
-			room.pins -= 1;
-			dropWhenEmpty(room);
+			const kept = await keeper.pin(name);
+			const { room } = kept;
+			return {
+				sent: () => room.sent() ?? 0,
+				since: room.since,
+				unpin: () => keeper.unpin(kept)
+			};
 		},
 		enter: (viewer, name) => {
-			const room = rooms.get(name);
-			if (room === undefined) return;
-			addMember(room, viewer);
+			const kept = keeper.find(name);
+			if (kept === undefined) return;
+			kept.room.enter(viewer);
 			viewer.rooms.add(name);
 			refreshRoomsKey(viewer);
 		},
 		leave,
 		leaveAll: (viewer) => {
-			for (const name of [...viewer.rooms, ...viewer.joining.keys()]) leave(viewer, name);
+			const names = [...viewer.rooms, ...viewer.joining.keys()];
+			for (const name of names) leave(viewer, name);
 		},
-		take: (name, entries) => {
-			const room = rooms.get(name);
-			if (room === undefined) return;
-			if (room.batcher !== null) room.batcher.add(entries);
-			else if (room.early.length < MAX_EARLY_ENTRIES) room.early.push(...entries);
-		},
-		reset: (name) => {
-			const room = rooms.get(name);
-			if (room === undefined) return;
-			room.batcher?.close();
-			room.batcher = null;
-			room.early = [];
-			room.ready = start(room);
-			room.ready.catch(onFault);
-		},
-		sent: (name) => rooms.get(name)?.batcher?.sent() ?? null,
-		count: () => rooms.size,
+		take: (name, entries) => keeper.find(name)?.room.take(entries),
+		reset,
+		sent: (name) => keeper.find(name)?.room.sent() ?? null,
+		count: keeper.count,
 		close: () => {
-			for (const room of [...rooms.values()]) drop(room);
+			for (const kept of keeper.list()) keeper.drop(kept);
 		}
 	};
 };

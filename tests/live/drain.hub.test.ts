@@ -48,7 +48,7 @@ test('[V15] a hub that drains tells everybody, closes in waves and finishes requ
 	const draining = hub.drain();
 	await until(() => told.length === 20);
 	expect(new Set(told)).toEqual(new Set([900]));
-	await expect(fetch(`${hub.url}/healthz`)).rejects.toThrow();
+	await expect(fetch(`${hub.url}/healthz`)).rejects.toThrow('fetch failed');
 	const reply = await underWay;
 	expect([reply.status, (await reply.json()).state]).toEqual([200, 'confirming']);
 	await draining;
@@ -61,7 +61,7 @@ test('[V15] a hub that drains tells everybody, closes in waves and finishes requ
 test('[V15] a hub with nobody in it drains at once', async () => {
 	await using hub = await world.startHub({ env: { HUB_DRAIN_MS: '60000' } });
 	await hub.drain();
-	await expect(fetch(`${hub.url}/healthz`)).rejects.toThrow();
+	await expect(fetch(`${hub.url}/healthz`)).rejects.toThrow('fetch failed');
 });
 
 const silent = createLog({ name: 'test', level: 'silent' });

@@ -128,7 +128,7 @@ test('[V13] a process takes only so many connections in all', async () => {
 	await using first = connectPatient(small);
 	await connected(first.socket);
 	await using second = connectPatient(small);
-	await expect(connected(second.socket)).rejects.toThrow();
+	await expect(connected(second.socket)).rejects.toThrow('websocket error');
 });
 
 test('[V14] the largest frame is told, extensions and recovery are off', async () => {

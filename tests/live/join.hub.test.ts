@@ -170,9 +170,9 @@ test('[V8] a new epoch makes every viewer take a new snapshot', async () => {
 
 test('[V3] joins in the middle of commits lose nothing: every view ends as the store is', async () => {
 	const random = randomFrom(7);
-	let isOver = false;
+	const ending = new AbortController();
 	const commit = async (): Promise<void> => {
-		while (!isOver) {
+		while (!ending.signal.aborted) {
 			const hold = await world.hold(random.pick(slots)).catch(() => null);
 			if (hold !== null && random.chance(0.8)) {
 				await world.api.releaseHold(hold.device, hold.id);
@@ -195,7 +195,7 @@ test('[V3] joins in the middle of commits lose nothing: every view ends as the s
 			if (again === 1) view.forget();
 		}
 	}
-	isOver = true;
+	ending.abort();
 	await Promise.all(commits);
 	const [end, states] = [await head(), await truth()];
 	for (const view of views) {

@@ -77,11 +77,10 @@ const setUp = (lingerMs = 60_000) => {
 test('[V22] a room is followed once, and let go a while after its last viewer', async () => {
 	const { feed, rooms } = setUp(1);
 	const [a, b] = [makeViewer(), makeViewer()];
-	await Promise.all([rooms.pin(ROOM), rooms.pin(ROOM)]);
+	const pins = await Promise.all([rooms.pin(ROOM), rooms.pin(ROOM)]);
 	rooms.enter(a, ROOM);
 	rooms.enter(b, ROOM);
-	rooms.unpin(ROOM);
-	rooms.unpin(ROOM);
+	for (const pin of pins) pin.unpin();
 	rooms.leave(a, ROOM);
 	expect(feed.unfollowed).toEqual([]);
 	rooms.leaveAll(b);
@@ -93,9 +92,9 @@ test('[V22] who comes back in time finds the room still followed', async () => {
 	const { feed, rooms } = setUp();
 	const viewer = makeViewer();
 	for (let i = 0; i < 3; i += 1) {
-		await rooms.pin(ROOM);
+		const pin = await rooms.pin(ROOM);
 		rooms.enter(viewer, ROOM);
-		rooms.unpin(ROOM);
+		pin.unpin();
 		rooms.leave(viewer, ROOM);
 	}
 	expect([feed.followed, feed.unfollowed]).toEqual([[ROOM], []]);
