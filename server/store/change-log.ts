@@ -145,6 +145,38 @@ export const readHeads = async (
 	return heads;
 };
 
+export type LogPart = {
+	readonly entries: RoomEntry[];
+	/** When the newest of them was written; null = there is none. */
+	readonly newestAt: Instant | null;
+};
+
+/** As `readEntries`, with the time of the newest entry. */
+export const readLog = async (
+	sql: Queryable,
+	room: RoomName,
+	afterSeq: number,
+	limit: number
+): Promise<LogPart | null> => {
+	type Row = { head: number; seq: number | null; at: Instant; changes: WireChange[] };
+	const rows = await sql<Row[]>`
+		select r.seq as head, l.seq, l.at, l.changes
+		from rooms r left join lateral (
+			select seq, at, changes from change_log
+			where room_id = r.id and seq > ${afterSeq} order by seq limit ${limit}
+		) l on true
+		where r.name = ${room}
+		order by l.seq`;
+	const head = rows[0]?.head ?? 0;
+	if (afterSeq === head) return { entries: [], newestAt: null };
+	const entries: RoomEntry[] = [];
+	for (const row of rows) {
+		if (row.seq !== afterSeq + entries.length + 1) return null;
+		entries.push({ room, seq: row.seq, changes: row.changes });
+	}
+	return entries.length === 0 ? null : { entries, newestAt: rows.at(-1)?.at ?? null };
+};
+
 /**
  * Entries after `afterSeq`, oldest first, at most `limit`. null = they cannot be told: the log no
  * longer reaches back so far, or the position is not of this log.
@@ -154,21 +186,4 @@ export const readEntries = async (
 	room: RoomName,
 	afterSeq: number,
 	limit: number
-): Promise<RoomEntry[] | null> => {
-	const rows = await sql<{ head: number; seq: number | null; changes: WireChange[] }[]>`
-		select r.seq as head, l.seq, l.changes
-		from rooms r left join lateral (
-			select seq, changes from change_log
-			where room_id = r.id and seq > ${afterSeq} order by seq limit ${limit}
-		) l on true
-		where r.name = ${room}
-		order by l.seq`;
-	const head = rows[0]?.head ?? 0;
-	if (afterSeq === head) return [];
-	const entries: RoomEntry[] = [];
-	for (const row of rows) {
-		if (row.seq !== afterSeq + entries.length + 1) return null;
-		entries.push({ room, seq: row.seq, changes: row.changes });
-	}
-	return entries.length === 0 ? null : entries;
-};
+): Promise<RoomEntry[] | null> => (await readLog(sql, room, afterSeq, limit))?.entries ?? null;

@@ -34,7 +34,7 @@ export const wireSlotOf = (slot: SlotTimes, view: WireView): WireSlot => [
 	slot.id,
 	slot.scheduleId,
 	Math.floor(slot.startsAt / MINUTE_MS),
-	Math.round((slot.endsAt - slot.startsAt) / MINUTE_MS),
+	Math.max(1, Math.round((slot.endsAt - slot.startsAt) / MINUTE_MS)),
 	view.state,
 	view.left
 ];

@@ -104,9 +104,10 @@ create table slots (
 	changed_at timestamptz not null default now(),
 	unique (source_id, key)
 ) with (fillfactor = 80);
-create index slots_by_schedule on slots (schedule_id, starts_at) where removed_at is null;
+-- No index names what a poll or a hold changes: such an update stays on its page (HOT) and touches
+-- no index, which makes it several times cheaper.
+create index slots_by_schedule on slots (schedule_id, starts_at);
 create index slots_by_start on slots (starts_at);
-create index slots_taken on slots (schedule_id, taken_at) where taken_at is not null;
 
 create table rooms (
 	id bigint generated always as identity primary key,
