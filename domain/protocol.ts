@@ -57,6 +57,9 @@ export type RoomEntry<C = WireChange> = {
 	readonly changes: readonly C[];
 };
 
+/** `auth` of the handshake. */
+export type HandshakeAuth = { readonly protocol: number };
+
 /** What a process publishes on Redis after its commit: a hint, never the truth. */
 export type FeedMessage = {
 	readonly epoch: string;
@@ -126,7 +129,10 @@ export type HoldRefusal =
 
 export type PatientServerEvents = {
 	'slots:changed': (batch: RoomBatch) => void;
-	/** Heads of the rooms this socket follows: `[room, seq]` pairs. Every BEACON_MS. */
+	/**
+	 * Heads of the rooms this socket follows, `[room, seq]` pairs, every BEACON_MS: those that moved
+	 * since the last time, all of them once a minute. An empty list means: alive, nothing moved.
+	 */
 	'rooms:heads': (epoch: string, heads: readonly (readonly [RoomName, number])[]) => void;
 	'alert:raised': (notice: AlertNotice) => void;
 	/** One of this device's bookings moved on (confirmed by the clinic, refused, …). */
