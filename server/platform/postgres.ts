@@ -1,7 +1,7 @@
 // Connections to Postgres: bigints come back as numbers, timestamps as Instants, both ways.
 // Every session speaks UTC and ISO dates and cannot run or idle for ever.
 import postgres from 'postgres';
-import { toInstant, type Instant } from '#domain/time.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Instant } from '#domain/time.ts';
 import { arrayType } from './postgres-arrays.ts';
 
 /** What may stand in a statement besides strings, numbers, booleans and JSON. */
@@ -29,27 +29,42 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const IDLE_TRANSACTION_MS = 60_000;
 const CONNECT_TIMEOUT_S = 10;
 
-const isoShape = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/;
+const shape = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?$/;
+
+const twoDigits = (text: string, at: number): number =>
+	text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 528;
 
 /** Text of a timestamptz (session in UTC) → ms; microseconds are cut, not rounded. */
 export const parseTimestamp = (text: string): Instant => {
 	if (text === 'infinity') return toInstant(Infinity);
 	if (text === '-infinity') return toInstant(-Infinity);
-	const parts = isoShape.exec(text);
-	if (parts === null) throw new Error(`not a UTC timestamp within years 0001 to 9999: ${text}`);
-	const [, year, month, day, hour, minute, second, fraction] = parts;
-	const ms = fraction === undefined ? 0 : Number(fraction.padEnd(3, '0').slice(0, 3));
-	return toInstant(
-		Date.UTC(
-			Number(year),
-			Number(month) - 1,
-			Number(day),
-			Number(hour),
-			Number(minute),
-			Number(second),
-			ms
-		)
-	);
+	if (!shape.test(text)) {
+		throw new Error(`not a UTC timestamp within years 0001 to 9999: ${text}`);
+	}
+	const ms =
+		dayStart(text.slice(0, 10)) +
+		twoDigits(text, 11) * HOUR_MS +
+		twoDigits(text, 14) * MINUTE_MS +
+		twoDigits(text, 17) * SECOND_MS;
+	return toInstant(text.charAt(19) === '.' ? ms + fractionMs(text) : ms);
+};
+
+const fractionMs = (text: string): number => {
+	const digits = text.slice(20, 23).replace(/\D.*$/, '');
+	return Number(digits.padEnd(3, '0'));
+};
+
+const days = new Map<string, number>();
+const MAX_DAYS = 2_000;
+
+/** A poll reads tens of thousands of instants of a few days. */
+const dayStart = (day: string): number => {
+	const known = days.get(day);
+	if (known !== undefined) return known;
+	const ms = Date.parse(`${day}T00:00:00Z`);
+	if (days.size >= MAX_DAYS) days.clear();
+	days.set(day, ms);
+	return ms;
 };
 
 export const formatTimestamp = (value: Instant): string => {
