@@ -1,0 +1,72 @@
+// The command that tries one source: what it prints and how it ends.
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { must } from '#domain/result.ts';
+import { readWish } from '#workers/connectors/try.ts';
+import { startClinics } from '../../../demo/clinics/start.ts';
+import { mustClose } from '../../support/leaks.ts';
+
+const entry = resolve(import.meta.dirname, '../../../workers/connectors/try.ts');
+
+const run = (
+	args: readonly string[]
+): Promise<{ code: number; lines: Record<string, unknown>[] }> =>
+	new Promise((done) => {
+		execFile(process.execPath, [entry, ...args], { maxBuffer: 50_000_000 }, (error, stdout) => {
+			const lines = stdout.split('\n').filter((line) => line !== '');
+			done({
+				code: typeof error?.code === 'number' ? error.code : 0,
+				lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+			});
+		});
+	});
+
+test('[A40] it prints schedules, slots and a summary, one JSON object a line', async () => {
+	await using world = mustClose(
+		'clinics',
+		await startClinics({ seed: 2, slotCount: 60, organisations: 2 })
+	);
+	for (const clinic of world.clinics) {
+		const { code, lines } = await run([clinic.kind, clinic.url, '--allow-private']);
+		expect(code).toBe(0);
+		const of = (type: string) => lines.filter((line) => line['type'] === type);
+		expect(of('schedule')).toHaveLength(clinic.organisation.practitioners.length);
+		expect(of('slot')).toHaveLength(clinic.truth().slots.length);
+		expect(lines.at(-1)).toMatchObject({
+			type: 'summary',
+			state: 'complete',
+			slots: of('slot').length
+		});
+	}
+});
+
+test('[A40] a silent source ends with 2 and says why; private addresses need a word', async () => {
+	await using world = mustClose(
+		'clinics',
+		await startClinics({ seed: 2, slotCount: 20, organisations: 1 })
+	);
+	const { code, lines } = await run([must(world.clinics[0]).kind, must(world.clinics[0]).url]);
+	expect(code).toBe(2);
+	expect(lines).toMatchObject([{ type: 'summary', state: 'silent', reason: 'refused_address' }]);
+});
+
+test.each([
+	[[]],
+	[['smart-scheduling-links']],
+	[['telepathy', 'https://clinic.example/']],
+	[['fhir-slots', 'nonsense']],
+	[['fhir-slots', 'https://clinic.example/', '--zone', 'Mars/Base']],
+	[['fhir-slots', 'https://clinic.example/', '--now', 'today']],
+	[['fhir-slots', 'https://clinic.example/', '--wat']]
+])('[A40] %j is not understood', (args) => {
+	expect(readWish(args)).toBeNull();
+});
+
+test('[A40] what is asked for is understood', () => {
+	const args = ['fhir-slots', 'https://clinic.example/fhir', '--trust', 'wall', '--days', '3'];
+	expect(readWish([...args, '--now', '2023-03-24T00:00:00Z'])).toMatchObject({
+		nowMs: Date.UTC(2023, 2, 24),
+		source: { notes: { trust: 'wall' }, windowMs: 259_200_000, allowPrivate: false }
+	});
+});
