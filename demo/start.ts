@@ -164,6 +164,11 @@ const runDemo = async (
 	const store = openStore(databases.postgres.url, say);
 	stack.defer(store.close);
 	const sources = await store.seed(publishers.sources);
+	const { replayNow } = publishers;
+	if (replayNow.size > 0) {
+		const { ingestReplay } = await import('./launch/ingest-replay.ts');
+		await ingestReplay({ databaseUrl: databases.postgres.url, sources, replayNow, say });
+	}
 	await ensureWebBuilt(say);
 	if (stop.wanted()) return null;
 	const keys = keepKeys(folder);

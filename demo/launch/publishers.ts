@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SourceSettings } from '#domain/source.ts';
+import { DAY_MS } from '#domain/time.ts';
+import type { Instant } from '#domain/time.ts';
 import { startClinics } from '../clinics/start.ts';
 import type { RunningClinic } from '../clinics/start.ts';
 import { makeFolder } from '../../ops/embedded/paths.ts';
@@ -12,6 +14,8 @@ export type Publishers = {
 	sources: SourceSettings[];
 	/** Empty when nothing can be steered. */
 	controlUrl: string;
+	/** Recorded publications: the clock each was recorded by, by key. */
+	replayNow: ReadonlyMap<string, Instant>;
 	close: () => Promise<void>;
 };
 
@@ -73,6 +77,7 @@ const openClinics = async ({ folder, say }: Options): Promise<Publishers> => {
 	return {
 		sources: running.clinics.map(sourceOf),
 		controlUrl: running.controlUrl,
+		replayNow: new Map(),
 		close: running.close
 	};
 };
@@ -84,7 +89,9 @@ const openReplay = async (folder: string, say: (line: string) => void): Promise<
 	const { startReplay } = await import('../replay.ts');
 	const replay = await startReplay(folder);
 	say(`${replay.sources.length} recorded publications from ${folder}`);
-	return { sources: replay.sources, controlUrl: '', close: replay.close };
+	// Recorded once, read once: the workers must not look again by today's clock.
+	const sources = replay.sources.map((source) => ({ ...source, minIntervalMs: DAY_MS }));
+	return { ...replay, sources, controlUrl: '' };
 };
 
 /** Starts the publishers; the sources are what the hub is told of them. */

@@ -5,6 +5,7 @@ import { createPostgres } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { deleteSource, listSources, upsertSource } from '#server/store/sources.ts';
+import { PlainError } from '../../ops/embedded/plain-error.ts';
 
 export type SeededSource = { id: SourceId; settings: SourceSettings };
 
@@ -33,12 +34,23 @@ const seedSources = async (
 	return seeded;
 };
 
+const migrateTo = async (sql: Sql, say: (line: string) => void): Promise<void> => {
+	try {
+		await migrate(sql, (step) => say(`database: ${step}`));
+	} catch (error) {
+		if (!(error instanceof Error) || !error.message.startsWith('Migration ')) throw error;
+		throw new PlainError(`${error.message} For the demo: start over with --fresh.`, {
+			cause: error
+		});
+	}
+};
+
 /** Opens the store of the database at `url`. */
 export const openStore = (url: string, say: (line: string) => void): Store => {
 	const sql = createPostgres(url, { max: 2, applicationName: 'slotcast-demo' });
 	return {
 		seed: async (sources) => {
-			await migrate(sql, (step) => say(`database: ${step}`));
+			await migrateTo(sql, say);
 			return await seedSources(sql, sources);
 		},
 		countAnswered: async () => {
