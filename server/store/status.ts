@@ -22,7 +22,8 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 			select s.source_id, count(*) as open
 			from slots s
 			where s.removed_at is null and s.status = 'free' and s.starts_at > clock_timestamp()
-				and live_claims(s.claim_untils, clock_timestamp()) < s.remaining
+				and (s.claim_untils = '{}'
+					or live_claims(s.claim_untils, clock_timestamp()) < s.remaining)
 			group by s.source_id
 		) s on s.source_id = o.id
 		order by o.key limit 1000`;

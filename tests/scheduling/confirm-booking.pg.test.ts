@@ -2,10 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BookingId, HoldId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
+import { createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
+import { systemClock } from '#server/platform/clock.ts';
+import { createHubApi } from '#server/scheduling/hub-api.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { HAND_OVER_MS } from '#server/scheduling/confirm-booking.ts';
 import { settleBooking } from '#server/store/bookings.ts';
-import { createWorld, makeConfirm, makeDevice, makePatient, type World } from './world.ts';
+import {
+	createWorld,
+	makeConfirm,
+	makeDevice,
+	makePatient,
+	makeRequest,
+	type World
+} from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -255,4 +265,42 @@ test('[K8] waiting for the clinic ends with its answer, or after a while without
 	expect(await world.api.readBooking(makeDevice(), id)).toEqual(unknown);
 	const nobody = BookingId.parse(randomUUID());
 	expect(await world.api.readBooking(hold.device, nobody)).toEqual(unknown);
+});
+
+test('[P5] everything a person or clinic does works with no more rights than the hub role has', async () => {
+	const sql = createPostgres(world.database.url, {
+		applicationName: 'role',
+		role: HUB_ROLE,
+		max: 2
+	});
+	try {
+		const api = createHubApi({
+			sql,
+			publish: world.publish,
+			clock: systemClock,
+			phi: world.phi,
+			enqueueBooking: async () => undefined,
+			queueStatus: async () => [],
+			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
+			feedLagMs: () => null,
+			config: { holdTtlMs: 60_000, maxHoldsPerDevice: 2 }
+		});
+		const [who] = await sql<{ name: string }[]>`select current_user as name`;
+		expect(who?.name).toBe(HUB_ROLE);
+		const source = await world.addSource();
+		const slotId = await world.addSlot(await world.addSchedule(source));
+		const device = makeDevice();
+		const hold = await api.placeHold(device, { slotId, requestId: makeRequest() });
+		if (!hold.ok) throw new Error(hold.reason);
+		const made = await api.confirmBooking(device, makeConfirm(hold.value.id));
+		if (!made.ok) throw new Error(made.reason);
+		const settled = { state: 'booked', appointmentId: 'a', joinUrl: null } as const;
+		expect(await settleBooking(sql, made.value.id, settled)).toMatchObject({ state: 'booked' });
+		expect(await api.readClinic(source)).toMatchObject({ ok: true });
+		expect((await expireHolds({ sql, publish: world.publish })(10)).count).toBe(0);
+		expect(await sql`select 1 from patients`).toHaveLength(0);
+		await expect(sql`update audit set actor = 'x:y'`).rejects.toThrow(/permission denied/);
+	} finally {
+		await sql.end({ timeout: 5 });
+	}
 });

@@ -3,7 +3,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { BoardQuery } from '#domain/board.ts';
 import type { ConfirmBooking } from '#domain/commands.ts';
-import { DeviceKey, HoldId, RequestId, RoomId, ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
+import { DeviceKey, RequestId, RoomId, ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
+import type { HoldId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { must } from '#domain/result.ts';
 import type { SlotStatus } from '#domain/slot.ts';
