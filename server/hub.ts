@@ -138,7 +138,12 @@ const openFeed = (
 		connect('subscriber'),
 		connect('subscriber')
 	];
-	const publisher = createPublisher({ redis: publishing, epoch, log, prefix });
+	const publisher = createPublisher({
+		redis: publishing,
+		epoch: () => follower.epoch(),
+		log,
+		prefix
+	});
 	const follower = createFollower({
 		sql,
 		redis: following,
@@ -153,7 +158,10 @@ const openFeed = (
 	);
 	return {
 		follower,
-		publish: (entries) => publisher.publish(entries),
+		publish: (entries) => {
+			publisher.publish(entries);
+			follower.hint(entries);
+		},
 		isRedisUp: () => publishing.status === 'ready',
 		close: async () => {
 			await follower.close();

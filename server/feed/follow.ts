@@ -23,6 +23,8 @@ export type Follower = {
 	 */
 	readonly follow: (room: RoomName) => Promise<number>;
 	readonly unfollow: (room: RoomName) => void;
+	/** Entries that this process has just committed: heard at once, even when Redis is dead. */
+	readonly hint: (entries: readonly RoomEntry<unknown>[]) => void;
 	/** null = not followed, or not yet. */
 	readonly head: (room: RoomName) => number | null;
 	/** Entries after `seq` from memory; null = not in memory (ask readEntries), [] = none. */
@@ -59,6 +61,9 @@ const BEAT_MS = 500;
 const PATIENCE_BEATS = 4;
 /** Every so many beats, and after a failed one, the database is asked who it is. */
 const IDENTITY_BEATS = 10;
+
+/** Messages of another epoch make us look at Postgres at most this often, ms. */
+const STRANGER_PAUSE_MS = 100;
 
 type Followed = { readonly room: FollowedRoom; readonly started: Promise<number> };
 
@@ -160,14 +165,25 @@ const hear = (
 		feed.parts.log.debug('feed_message_refused', { length: text.length });
 		return;
 	}
-	// Another epoch is not believed: Postgres is asked.
-	if (message.epoch !== feed.epoch) return compareNow();
-	for (const entry of message.entries) {
+	if (message.epoch !== feed.epoch) {
+		// Not believed: Postgres is asked, but no stranger makes us ask it all the time.
+		if (performance.now() - feed.comparedAtMs > STRANGER_PAUSE_MS) compareNow();
+		return;
+	}
+	takeHints(feed, message.entries, { catchUp, at: message.at });
+};
+
+const takeHints = (
+	feed: Feed,
+	entries: readonly RoomEntry[],
+	{ catchUp, at }: { catchUp: CatchUp; at: number }
+): void => {
+	for (const entry of entries) {
 		const room = roomIn(feed, entry.room);
 		if (room === null) continue;
 		const head = room.head();
 		if (head === null) room.wait(entry);
-		else if (entry.seq === head + 1) deliver(feed, room, [entry], message.at);
+		else if (entry.seq === head + 1) deliver(feed, room, [entry], at);
 		else if (entry.seq > head) catchUp.want(room);
 	}
 };
@@ -233,6 +249,9 @@ export const createFollower = (parts: FollowerParts): Follower => {
 	return {
 		follow: (name) => followRoom(feed, name),
 		unfollow: (name) => void feed.rooms.delete(name),
+		// What was committed is what the log holds: the caller got it from appendChanges.
+		hint: (entries) =>
+			takeHints(feed, entries as readonly RoomEntry[], { catchUp, at: feed.clock.now() }),
 		head: (name) => roomIn(feed, name)?.head() ?? null,
 		entriesSince: (name, seq) => roomIn(feed, name)?.since(seq) ?? null,
 		epoch: () => feed.epoch,

@@ -185,6 +185,19 @@ describe('with Redis', () => {
 });
 
 describe('without Redis', () => {
+	test('[F1] what this process committed itself is heard at once', async () => {
+		await using follower = await watch({ ...slowBeat(), redis: null });
+		await follower.follow('f1-own:us');
+		const entries = [];
+		for (let n = 0; n < 4; n += 1) entries.push(...(await append(sql, 'f1-own:us')));
+		follower.hint(entries.slice(0, 2));
+		expect(follower.head('f1-own:us')).toBe(2);
+		follower.hint(entries);
+		follower.hint(entries.toReversed());
+		expect(follower.head('f1-own:us')).toBe(4);
+		expect(follower.seen.entries).toEqual(entries);
+	});
+
 	test.each(['none', 'dead'])('[F4] the feed lives on Postgres alone (%s)', async (kind) => {
 		const dead = createRedis('redis://127.0.0.1:1', { role: 'subscriber' });
 		const publisher = createRedis('redis://127.0.0.1:1', { role: 'publisher' });
@@ -281,12 +294,14 @@ describe('another log', () => {
 		await using follower = await watch(slowBeat());
 		await follower.follow('f6:us');
 		await listening();
-		await send([{ room: 'f6:us', seq: 1, changes: [[1 as never, 3]] }], 'elsewhere');
-		await append(sql, 'f6:us');
-		// The stranger's message made the follower ask Postgres, which has one entry.
-		await send([], epoch);
-		await send([{ room: 'f6:us', seq: 2, changes: [] }], 'elsewhere');
-		await until(() => follower.head('f6:us') === 1);
+		const [entry] = await append(sql, 'f6:us');
+		const foreign = { room: 'f6:us', seq: 1, changes: [[1 as never, 1]] } as const;
+		// The stranger's message makes the follower ask Postgres, which has one entry.
+		await until(async () => {
+			await send([foreign], 'elsewhere');
+			return follower.head('f6:us') === 1;
+		});
+		expect(follower.seen.entries).toEqual([entry]);
 		expect(follower.epoch()).toBe(epoch);
 		expect(follower.seen.resets).toEqual([]);
 	});
