@@ -1,6 +1,7 @@
 // `npm start`: one hub process. Reads the environment, starts the hub, drains on SIGTERM.
 import { join } from 'node:path';
 import packageFile from '../package.json' with { type: 'json' };
+import { isUnavailable } from '#server/health.ts';
 import { startHub } from '#server/hub.ts';
 import type { Hub } from '#server/hub.ts';
 import { loadPages, PagesMissing } from '#server/http/pages.ts';
@@ -31,6 +32,9 @@ const explain = (error: unknown, port: number): string => {
 	const code = error instanceof Error ? Reflect.get(error, 'code') : undefined;
 	if (code === 'EADDRINUSE') {
 		return `Port ${port} is taken: stop what listens there or set PORT to another one.`;
+	}
+	if (isUnavailable(error)) {
+		return 'PostgreSQL does not answer at the address in DATABASE_URL: start it, or correct the address.';
 	}
 	const text = error instanceof Error ? error.message : String(error);
 	return `The hub could not start: ${text}`;

@@ -15,7 +15,7 @@ import type { HttpLimits } from './limits.ts';
 import { mayChange } from './origin.ts';
 import type { OriginCheck } from './origin.ts';
 import { patientRoutes } from './patient-routes.ts';
-import { createFaultHandler, notFound, sendRefusal } from './problem.ts';
+import { createFaultHandler, notFound, problemPage, sendRefusal } from './problem.ts';
 import { enterRoute, sessionMiddleware } from './session.ts';
 import { slotsRoutes } from './slots-routes.ts';
 import { staffRoutes } from './staff-routes.ts';
@@ -123,6 +123,7 @@ export const createApp = (parts: AppParts): Express => {
 	app.use(checkOrigin(parts.isOurOrigin));
 	app.get('/enter', limitBy('enter', limits.enter, addressOf), enterRoute(session));
 	app.use(unlessAsset(sessionMiddleware(session, hub)));
+	app.get('/problems/:reason', problemPage);
 	app.use('/api/v1', apiRouter(limits));
 	if (pages !== null) app.use(pages);
 	app.use(notFound);

@@ -72,6 +72,20 @@ export const refusalOfIssues = (error: z.ZodError): Refused<RefusalReason> => ({
 	}
 });
 
+/** GET /problems/:reason: what `type` of a problem leads to, for whoever follows it. */
+export const problemPage: RequestHandler = (req, res, next) => {
+	const reason = String(req.params['reason']).replaceAll('-', '_');
+	if (!isRefusalReason(reason)) {
+		next();
+		return;
+	}
+	const { status, text } = refusals[reason];
+	res
+		.set('Cache-Control', 'public, max-age=3600')
+		.type('text/plain')
+		.send(`${titleOf(reason)} (HTTP ${status})\n\n${text}\n`);
+};
+
 export const notFound: RequestHandler = (_req, res) => {
 	res
 		.status(404)

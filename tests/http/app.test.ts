@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { HubApi } from '#domain/api.ts';
+import { refusals } from '#domain/refusals.ts';
 import { toInstant } from '#domain/time.ts';
 import { createApp } from '#server/http/app.ts';
 import type { AppParts } from '#server/http/app.ts';
@@ -85,6 +86,18 @@ test('[X7] a fault is answered with an id and no word of the exception, and logg
 	expect(line).toMatch(/"event":"http_fault"/);
 	expect(line).not.toMatch(/select|patients/);
 	expect(line).toContain(reply.headers.get('x-request-id') ?? 'none');
+});
+
+test('[X6] the type of every problem leads to its words', async () => {
+	const { get } = await serve();
+	for (const [reason, { status, text }] of Object.entries(refusals)) {
+		const page = await get(`/problems/${reason.replaceAll('_', '-')}`);
+		expect(page.status).toBe(200);
+		expect(await page.text()).toContain(`(HTTP ${status})\n\n${text}`);
+	}
+	for (const path of ['/problems/nothing', '/problems/__proto__', '/problems/constructor']) {
+		expect((await get(path)).status).toBe(404);
+	}
 });
 
 test.each([
