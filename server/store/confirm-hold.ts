@@ -96,11 +96,15 @@ const keepClaim = async (
  * again, no longer stands in the way: the clinic is asked and decides.
  */
 const yieldToSource = async (tx: Tx, slotId: SlotId): Promise<void> => {
+	// A booking that is just being settled is left to that: waiting for it here could be a ring.
 	await tx`
-		update bookings b set exclusive = false
-		from slots s
-		where s.id = ${slotId} and b.slot_id = s.id and b.state = 'booked' and b.exclusive
-			and s.status = 'free' and not b.fence = any (s.claim_fences)`;
+		update bookings set exclusive = false
+		where id in (
+			select b.id from bookings b join slots s on s.id = b.slot_id
+			where s.id = ${slotId} and b.state = 'booked' and b.exclusive
+				and s.status = 'free' and not b.fence = any (s.claim_fences)
+			for update of b skip locked
+		)`;
 };
 
 type NewBooking = { readonly state: BookingState; readonly linkUrl: string | null };
