@@ -1,15 +1,16 @@
 // Connections to Postgres: bigints come back as numbers, timestamps as Instants, both ways.
 // Every session speaks UTC and ISO dates and cannot run or idle for ever.
-import postgres from 'postgres';
+import type postgresTypes from 'postgres';
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Instant } from '#domain/time.ts';
 import { arrayType } from './postgres-arrays.ts';
+import { postgres } from './postgres-driver.ts';
 
 /** What may stand in a statement besides strings, numbers, booleans and JSON. */
 type Types = { [K in keyof typeof types]: ReturnType<(typeof types)[K]['parse']> };
-export type Sql = postgres.Sql<Types>;
-export type Tx = postgres.TransactionSql<Types>;
+export type Sql = postgresTypes.Sql<Types>;
+export type Tx = postgresTypes.TransactionSql<Types>;
 /** A connection pool or a transaction: for statements that run in either. */
-export type Queryable = postgres.ISql<Types>;
+export type Queryable = postgresTypes.ISql<Types>;
 
 /** The role without rights over the tables' rules: row-level security applies to it. */
 export const HUB_ROLE = 'slotcast_hub';

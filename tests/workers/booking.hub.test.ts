@@ -48,7 +48,7 @@ const readAll = async (redis: Redis): Promise<string> => {
 		hash: (name) => redis.hgetall(name),
 		list: (name) => redis.lrange(name, 0, -1),
 		set: (name) => redis.smembers(name),
-		zset: (name) => redis.zrange(name, 0, -1),
+		zset: (name) => redis.zrange(name, '0', '-1'),
 		stream: (name) => redis.xrange(name, '-', '+')
 	};
 	const parts: unknown[] = [];

@@ -108,7 +108,7 @@ test('[W8] workers are killed in the middle of polls: the log stays whole, polli
 	await using system = await startSystem({ keys: fhirClinics.slice(0, 4), slotCount: 400 });
 	const { sql } = system.database;
 	let victim = await system.startWorkers();
-	for (let death = 0; death < 3; death += 1) {
+	for (let death = 0; death < 2; death += 1) {
 		for (const clinic of system.clinics.clinics) {
 			clinic.setFault({ kind: 'slow', delayMs: 300, forMs: 2_000 });
 		}
@@ -155,6 +155,35 @@ test('[W7] Redis dies and comes back empty: every source is polled again', async
 	await redis.revive();
 	const before = await readStanding(system);
 	await until(() => allWentOn(system, before), { timeoutMs: 40_000 });
+});
+
+test('[W7][W18] workers started before Redis poll as soon as it is there, and drain without it', async () => {
+	await using redis = await createMortalRedis();
+	await using system = await startSystem({
+		keys: fhirClinics.slice(0, 2),
+		minIntervalMs: 500,
+		env: { REDIS_URL: redis.url }
+	});
+	await redis.kill();
+	const workers = await system.startWorkers();
+	await redis.revive();
+	await until(() => allWentOn(system, new Map()), { timeoutMs: 20_000 });
+	await redis.kill();
+	expect(await workers.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+});
+
+test('[W22] connections to Postgres are cut: the workers go on', async () => {
+	await using system = await startSystem({ keys: fhirClinics.slice(0, 2), minIntervalMs: 500 });
+	const workers = await system.startWorkers();
+	await until(() => allWentOn(system, new Map()));
+	for (let cut = 0; cut < 3; cut += 1) {
+		await system.database.sql`
+			select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = current_database() and application_name = 'slotcast-workers'`;
+		const before = await readStanding(system);
+		await until(() => allWentOn(system, before), { timeoutMs: 30_000 });
+	}
+	expect(workers.output()).not.toContain('"event":"uncaught"');
 });
 
 test('[W10] clinics that hang delay nobody else', async () => {

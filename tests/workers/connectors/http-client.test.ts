@@ -34,7 +34,7 @@ const serve = async (handle: Handle) => {
 };
 
 const clientOf = (over: Partial<Parameters<typeof createHttpClient>[0]> = {}) =>
-	mustClose('http client', createHttpClient({ allowPrivate: true, deadlineMs: 2_000, ...over }));
+	mustClose('http client', createHttpClient({ allowPrivate: true, deadlineMs: 10_000, ...over }));
 
 const callerOf = (url: string, over: Partial<Caller> = {}): Caller => ({
 	key: 'clinic',

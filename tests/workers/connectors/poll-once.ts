@@ -10,7 +10,7 @@ import { mustClose } from '../../support/leaks.ts';
 export const makeConnectors = (over: Partial<ConnectorsOptions> = {}) =>
 	mustClose(
 		'connectors',
-		createConnectors({ allowPrivate: true, deadlineMs: 3_000, ratePerSecond: 1_000, ...over })
+		createConnectors({ allowPrivate: true, deadlineMs: 10_000, ratePerSecond: 1_000, ...over })
 	);
 
 type SourceInput = Partial<typeof SourceSettings._zod.input> & { kind: SourceSettings['kind'] };

@@ -420,3 +420,39 @@ test('[A13] a slot outside its source’s schedules cannot be told, whatever its
 	const foreign = slot({ schedule: { reference: 'https://other.example/fhir/Schedule/b' } });
 	expect(factsOf(await pollOnce({ ...good, Slot: [slot(), foreign] }))).toHaveLength(1);
 });
+
+test('[N15] all files of one poll together keep within a limit too', async () => {
+	const many = Array.from({ length: 400 }, (_, at) => slot({ id: `s${at}` }));
+	const files = { ...good, Slot: many, Slot2: many, Slot3: many, Slot4: many, Slot5: many };
+	await using server = await publish(files);
+	const url = `${server.url}/$bulk-publish`;
+	const source = makeSource({ kind: 'smart-scheduling-links', url });
+	const poll = async (listingBytes: number) => {
+		await using connectors = makeConnectors({ listingBytes });
+		return await createPoller(connectors['smart-scheduling-links'], source, () => now).poll();
+	};
+	expect(spoken(await poll(1_000_000)).state).toBe('complete');
+	expect(spoken(await poll(150_000)).state).toBe('partial');
+	expect(await poll(1_500)).toMatchObject({ state: 'silent', reason: 'too_large' });
+});
+
+test('[A16] what the describing files say is read again when one of them changes', async () => {
+	const files: Files = { ...good };
+	await using server = await publish(files);
+	await using connectors = makeConnectors();
+	const source = makeSource({ kind: 'smart-scheduling-links', url: `${server.url}/$bulk-publish` });
+	const { poll } = createPoller(connectors['smart-scheduling-links'], source, () => now);
+	await poll();
+	expect(spoken(await poll())).toMatchObject({ schedules: null, listing: { form: 'unchanged' } });
+	files['Location'] = [location({ telecom: [{ system: 'phone', value: '555-0177' }] })];
+	expect(spoken(await poll())).toMatchObject({
+		schedules: [{ key: 'a', phone: '555-0177' }],
+		listing: { form: 'unchanged' }
+	});
+	files['Location'] = [location({ address: { state: 'NY' } })];
+	// Another zone: every slot is judged anew.
+	expect(spoken(await poll())).toMatchObject({
+		listing: { form: 'full' },
+		flags: { offsetMismatches: 1 }
+	});
+});
