@@ -23,7 +23,7 @@ const join = (nth: number): Promise<void> =>
 		const room = order.rooms[nth % order.rooms.length] ?? '';
 		inRoom.set(room, (inRoom.get(room) ?? 0) + 1);
 		const socket = io(`${order.url}/patients`, {
-			auth: { version: PROTOCOL_VERSION },
+			auth: { protocol: PROTOCOL_VERSION },
 			transports: ['websocket'],
 			forceNew: true
 		});

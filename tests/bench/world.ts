@@ -1,5 +1,7 @@
 // A database for benchmarks: real, durable (fsync on), filled by plain SQL in a second.
 import { createEmbeddedPostgres } from '../../ops/embedded/postgres.ts';
+import { regions, specialties } from '#domain/codes.ts';
+import { localRoom } from '#domain/room.ts';
 import { createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { migrate } from '#server/store/migrate.ts';
 
@@ -28,6 +30,12 @@ export type WorldSize = {
 	roomsEach: number;
 };
 
+/** Rooms that exist: one specialty in all regions, then the next. */
+const roomNames = (count: number): string[] =>
+	specialties
+		.flatMap((specialty) => regions.map((region) => localRoom(specialty.id, region.code)))
+		.slice(0, count);
+
 /**
  * `rooms` rooms; schedules spread over the sources, each in `roomsEach` of the rooms; free slots
  * from about now on. Slot ids run from 1, and neighbours belong to different schedules.
@@ -39,10 +47,7 @@ export const fillWorld = async (sql: Sql, size: WorldSize): Promise<void> => {
 		select 'bench-' || i, 'Bench', 'fhir-slots', 'http://127.0.0.1:1/fhir', 60000, 3600000,
 			1209600000, 'fhir', now(), now()
 		from generate_series(0, ${size.sources - 1}::int) i`;
-	await sql`
-		insert into rooms (name)
-		select 'dermatology:us-' || chr(97 + i / 26) || chr(97 + i % 26)
-		from generate_series(0, ${size.rooms - 1}::int) i`;
+	await sql`insert into rooms (name) select * from unnest(${roomNames(size.rooms)}::text[])`;
 	await sql`
 		insert into schedules (source_id, key, practitioner_name, organization_name, specialty_ids,
 			regions, kinds, languages, zone, room_ids)

@@ -188,6 +188,8 @@ const runPoll = async (
 		connector.settle(source.key, token, false);
 		return { state: 'abandoned' };
 	}
+	const { tookMs } = asked;
+	deps.log.debug('poll_asked', { sourceId, gen: claim.gen, tookMs, bytes: asked.answer.bytes });
 	noteDeadline(memory, sourceId, asked);
 	if (asked.answer.state !== 'silent') return await storeAnswer(deps, memory, poll, asked.answer);
 	connector.settle(source.key, token, false);
