@@ -23,6 +23,14 @@ export const kindWord = (kind: VisitKind): string => {
 	}
 };
 
+const hints: Record<VisitKind, () => string> = {
+	video: m.kind_video_hint,
+	phone: m.kind_phone_hint,
+	chat: m.kind_chat_hint
+};
+/** What it takes on the patient's side. */
+export const kindHint = (kind: VisitKind): string => hints[kind]();
+
 /** `video or phone`, `video, phone or chat`. */
 export const orWords = (words: readonly string[]): string => {
 	const last = words.at(-1) ?? '';

@@ -1,0 +1,66 @@
+// A real browser for tests. Faults of a page (script errors, refused styles) fail the test that
+// caused them, because `close` tells them.
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { findChromium } from '../../ops/embedded/chromium.ts';
+import { mustClose } from '../support/leaks.ts';
+
+export const phone = { width: 360, height: 740 };
+export const desktop = { width: 1280, height: 800 };
+
+/** What a browser says when an answer was an honest refusal or the line was cut on purpose. */
+const expected = /Failed to load resource|net::ERR_|WebSocket connection/;
+
+export type Window = { readonly page: Page; readonly context: BrowserContext };
+
+export type TestBrowser = {
+	/** A person: cookies of their own. */
+	open(url: string, options?: BrowserContextOptions): Promise<Window>;
+	/** Another window of the same person. */
+	openBeside(window: Window, url: string): Promise<Window>;
+	/** Script errors and refused styles so far. */
+	readonly faults: readonly string[];
+	close(): Promise<void>;
+};
+
+const launch = async (): Promise<Browser> => {
+	const { executablePath, args, env } = await findChromium();
+	return await chromium.launch({ executablePath, args, env });
+};
+
+export const createTestBrowser = async (): Promise<TestBrowser & AsyncDisposable> => {
+	const browser = await launch();
+	const faults: string[] = [];
+	const watch = (page: Page): Page => {
+		page.setDefaultTimeout(15_000);
+		page.on('pageerror', (error) => faults.push(error.message));
+		page.on('console', (message) => {
+			if (message.type() === 'error' && !expected.test(message.text())) {
+				faults.push(message.text());
+			}
+		});
+		return page;
+	};
+	const visit = async (context: BrowserContext, url: string): Promise<Window> => {
+		const page = watch(await context.newPage());
+		await page.goto(url);
+		return { page, context };
+	};
+	return mustClose('browser', {
+		faults,
+		open: async (url: string, options: BrowserContextOptions = {}) =>
+			visit(
+				await browser.newContext({ viewport: phone, reducedMotion: 'reduce', ...options }),
+				url
+			),
+		openBeside: ({ context }: Window, url: string) => visit(context, url),
+		close: async () => {
+			await browser.close();
+			if (faults.length > 0) throw new Error(`the pages had faults: ${faults.join('; ')}`);
+		}
+	});
+};
+
+/** Waits until the page is live: hydrated and following its rooms. */
+export const untilLive = (page: Page): Promise<void> =>
+	page.locator('.live .dot.on').first().waitFor({ state: 'visible' });

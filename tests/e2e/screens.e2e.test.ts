@@ -1,0 +1,194 @@
+// How the screens behave: accessible in both themes, still under a pointer, honest about age and
+// line, right with a wrong phone clock.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { must } from '#domain/result.ts';
+import { until } from '../support/until.ts';
+import { createTestBrowser, desktop, phone, untilLive, type TestBrowser } from './browser.ts';
+import { startTown, type Town } from './town.ts';
+
+let town: Town;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+	[town, browser] = await Promise.all([startTown(), createTestBrowser()]);
+});
+afterAll(async () => {
+	await browser?.close();
+	await town?.close();
+});
+
+const axeSource = readFileSync(
+	createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+	'utf8'
+);
+
+type Violation = { id: string; nodes: { html: string; failureSummary?: string }[] };
+
+const violationsOf = async (page: Page): Promise<string[]> => {
+	// Evaluated, not added as a script: the page's own policy would refuse it.
+	await page.evaluate(axeSource);
+	const found = await page.evaluate<Violation[]>(
+		"axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)"
+	);
+	return found.flatMap(({ id, nodes }) =>
+		nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`)
+	);
+};
+
+describe.each(['light', 'dark'] as const)('[U19] axe-core in the %s theme', (colorScheme) => {
+	test.each([phone, desktop])('[U19] every screen at $width px', async (viewport) => {
+		const options = { viewport, colorScheme };
+		const patient = await browser.open(`${town.hub.url}/`, options);
+		const { page } = patient;
+		const seen: string[] = await violationsOf(page);
+		const look = async (path: string): Promise<void> => {
+			await page.goto(new URL(path, town.hub.url).href);
+			seen.push(...(await violationsOf(page)).map((one) => `${path} ${one}`));
+		};
+		await look(`/?q=zzzz&region=US-MT`);
+		await look(town.board);
+		await look(`${town.board}&plan=medicaid&only=1&when=evening&lang=ko`);
+		await look(must(await firstHref(page, town.board), 'provider'));
+		await page.goto(town.board);
+		await page.locator('.provider button.time:not([aria-disabled])').first().click();
+		await page.waitForURL(/\/hold\//);
+		seen.push(...(await violationsOf(page)));
+		const hold = page.url();
+		await look(town.board);
+		await look(hold);
+		await page.getByRole('button', { name: 'Let go' }).click();
+		await page.waitForURL(/\/board/);
+		await look(hold);
+		await look('/alerts');
+		await look('/no-such-page');
+		await look(town.linkOf({ role: 'clinic' }));
+		await look(town.linkOf({ role: 'operator' }));
+		expect(seen).toEqual([]);
+		await patient.context.close();
+	});
+});
+
+const firstHref = async (page: Page, board: string): Promise<string | null> => {
+	await page.goto(board);
+	return await page.locator('.provider h3 a').first().getAttribute('href');
+};
+
+test('[U22] under a stream of changes nothing below the pointer moves', async () => {
+	const { page, context } = await browser.open(town.board);
+	await untilLive(page);
+	const chips = page.locator('.provider button.time');
+	await chips.nth(2).hover();
+	// Layout shifts that no tap caused, from here on.
+	await page.evaluate(() => {
+		Reflect.set(window, 'shifts', 0);
+		new PerformanceObserver((list) => {
+			for (const entry of list.getEntries()) {
+				const value: unknown = Reflect.get(entry, 'value');
+				Reflect.set(window, 'shifts', Reflect.get(window, 'shifts') + Number(value));
+			}
+		}).observe({ type: 'layout-shift', buffered: false });
+	});
+	const before = await chips.nth(2).boundingBox();
+	const [first, second, ...rest] = await town.openSlots();
+	const gone = await town.clinicSlotOf(must(first, 'slot'));
+	const others = await Promise.all(
+		[second, ...rest.slice(0, 3)].map((id) => town.clinicSlotOf(must(id, 'slot')))
+	);
+	for (const id of [gone, ...others]) town.clinic.setSlotStatus(id, 'busy');
+	await page.locator('button.time.went').first().waitFor();
+	for (const id of others) town.clinic.setSlotStatus(id, 'free');
+	await until(async () => (await page.locator('button.time.went').count()) <= 1);
+	// One that this page never showed opens: it waits.
+	const hidden = await page.evaluate(() => document.querySelectorAll('.provider').length);
+	expect(hidden).toBeGreaterThan(0);
+	expect(await chips.nth(2).boundingBox()).toEqual(before);
+	expect(await page.evaluate(() => Reflect.get(window, 'shifts'))).toBe(0);
+	// Away from the list, it may tidy up.
+	town.clinic.setSlotStatus(gone, 'free');
+	await page.mouse.move(1, 1);
+	await until(async () => (await page.locator('button.time.went').count()) === 0);
+	await context.close();
+});
+
+test('[U22] a new time waits behind a count while the pointer is over the list', async () => {
+	const [first] = await town.openSlots();
+	const slotId = must(first, 'slot');
+	const clinicSlot = await town.clinicSlotOf(slotId);
+	town.clinic.setSlotStatus(clinicSlot, 'busy');
+	await until(async () => !(await town.openSlots()).includes(slotId));
+	const { page, context } = await browser.open(town.board);
+	await untilLive(page);
+	expect(await page.locator(`button[name=slot][value="${slotId}"]`).count()).toBe(0);
+	await page.locator('.provider button.time').nth(1).hover();
+	town.clinic.setSlotStatus(clinicSlot, 'free');
+	const show = page.getByRole('button', { name: '1 new time · show' });
+	await show.waitFor();
+	expect(await page.locator(`button[name=slot][value="${slotId}"]`).count()).toBe(0);
+	await show.click();
+	await page.locator(`button[name=slot][value="${slotId}"]`).waitFor();
+	await context.close();
+});
+
+test('[U26] the countdown does not ask the phone what time it is', async () => {
+	const { page, context } = await browser.open(town.board);
+	await untilLive(page);
+	await page.addInitScript(() => {
+		const wrong = 86_400_000;
+		const now = Date.now.bind(Date);
+		Date.now = () => now() + wrong;
+	});
+	await page.locator('.provider button.time:not([aria-disabled])').first().click();
+	await page.waitForURL(/\/hold\//);
+	await page.reload();
+	const timer = page.getByRole('timer');
+	await until(async () => /^\d:\d\d left$/.test(await timer.innerText()));
+	expect(await timer.innerText()).toMatch(/^4:[345]\d left$|^5:00 left$/);
+	await page.getByRole('button', { name: 'Let go' }).click();
+	await page.waitForURL(/\/board/);
+	await context.close();
+});
+
+test('[U28] with data saver on there is no live link until it is asked for', async () => {
+	const { page, context } = await browser.open(town.board, {
+		extraHTTPHeaders: { 'save-data': 'on' }
+	});
+	const sockets: string[] = [];
+	page.on('request', (request) => sockets.push(request.url()));
+	await page.reload({ waitUntil: 'networkidle' });
+	await page.getByText('Live updates are off to save data.').waitFor();
+	expect(sockets.filter((url) => url.includes('socket.io'))).toEqual([]);
+	await page.getByRole('button', { name: 'Turn live updates on' }).click();
+	await untilLive(page);
+	await context.close();
+});
+
+test('[U29] a cut line is told, and caught up with when it is back', async () => {
+	const { page, context } = await browser.open(town.board);
+	await untilLive(page);
+	const shown = page.locator('.provider button.time:not([aria-disabled])').first();
+	const slotId = must(await shown.getAttribute('value'), 'slot');
+	await context.setOffline(true);
+	await page.getByText('Not live').waitFor();
+	town.clinic.setSlotStatus(await town.clinicSlotOf(Number(slotId)), 'busy');
+	await until(async () => !(await town.openSlots()).includes(Number(slotId) as never));
+	await context.setOffline(false);
+	await untilLive(page);
+	await page.locator(`button[name=slot][value="${slotId}"] s`).waitFor();
+	town.clinic.setSlotStatus(await town.clinicSlotOf(Number(slotId)), 'free');
+	await context.close();
+});
+
+test('[U21] times of a source that fell silent are marked old and say what happens', async () => {
+	await town.system.database.sql`update sources set fresh_for_ms = 1000`;
+	town.clinic.setFault({ kind: 'error' });
+	const { page, context } = await browser.open(town.board);
+	await page.locator('.stale').first().waitFor();
+	expect(await page.locator('.stale').first().innerText()).toMatch(
+		/old: checked \d+ s ago. These times may be gone. We check again when you hold one./
+	);
+	town.clinic.setFault(null);
+	await context.close();
+});
