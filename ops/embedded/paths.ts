@@ -17,6 +17,9 @@ import { PlainError } from './plain-error.ts';
 
 export const projectRoot = resolve(import.meta.dirname, '../..');
 
+/** Survives a restart of the machine and is open to every user, unlike a private home. */
+const SHARED = '/var/tmp';
+
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /** True when any user of this machine may walk down to `folder` (x for others on every part). */
@@ -62,12 +65,12 @@ const claimSharedFolder = (folder: string): string => {
  * runs as often cannot walk into root's home.
  */
 export const cacheFolder = (): string => {
-	if (isRoot()) return claimSharedFolder('/var/tmp/slotcast');
+	if (isRoot()) return claimSharedFolder(join(SHARED, 'slotcast'));
 	const inProject = join(projectRoot, '.data');
 	if (existsSync(inProject) ? isWritable(inProject) : isWritable(projectRoot)) {
 		return makeFolder(inProject, 0o755);
 	}
-	return claimSharedFolder(`/var/tmp/slotcast-${process.getuid?.() ?? 'user'}`);
+	return claimSharedFolder(join(SHARED, `slotcast-${process.getuid?.() ?? 'user'}`));
 };
 
 /** The folder of this checkout's own lasting data (the demo's databases). */
