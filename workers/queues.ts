@@ -77,9 +77,10 @@ const ADD_TIMEOUT_MS = 1_000;
 export const queuePrefix = (redisPrefix: string): string => `{${redisPrefix}}`;
 
 export type Queues = {
-	readonly polls: Queue<PollJob>;
-	readonly bookings: Queue<BookingJob>;
-	readonly alerts: Queue<AlertsJob>;
+	/** The BullMQ queue as it is now; ask again each time. */
+	readonly polls: () => Queue<PollJob>;
+	readonly bookings: () => Queue<BookingJob>;
+	readonly alerts: () => Queue<AlertsJob>;
 	/**
 	 * Arms the poll of a source that follows generation `gen`. The same (source, gen) is one job
 	 * however often it is added; `again` makes a repair another one. All adds: false = Redis did
@@ -143,9 +144,43 @@ export const chunk = <T>(items: readonly T[], size: number): T[][] =>
 		items.slice(i * size, (i + 1) * size)
 	);
 
+type Producer<T> = { readonly queue: () => Queue<T>; readonly close: () => Promise<void> };
+
+const REMAKE_AFTER_MS = 1_000;
+
 /**
- * The producer's side of the queues, for hub and workers. `prefix` is Config.redisPrefix.
+ * A BullMQ queue looks at its Redis once, at the start, and is useless for ever when just then the
+ * connection is lost: such a one is replaced.
  */
+const openProducer = <T>(name: QueueName, options: QueueOptions): Producer<T> => {
+	let timer: NodeJS.Timeout | undefined;
+	let closed = false;
+	const make = (): Queue<T> => {
+		const made = new Queue<T>(name, options);
+		// The shared connection reports its own errors once; three queues would repeat them.
+		made.on('error', () => {});
+		made.waitUntilReady().catch(() => {
+			if (!closed) timer = setTimeout(remake, REMAKE_AFTER_MS).unref();
+		});
+		return made;
+	};
+	const remake = (): void => {
+		if (closed) return;
+		void queue.close().catch(() => {});
+		queue = make();
+	};
+	let queue = make();
+	return {
+		queue: () => queue,
+		close: async () => {
+			closed = true;
+			clearTimeout(timer);
+			await queue.close();
+		}
+	};
+};
+
+/** The producer's side of the queues, for hub and workers. `prefix` is Config.redisPrefix. */
 export const createQueues = (
 	redisUrl: string,
 	prefix: string,
@@ -160,40 +195,40 @@ export const createQueues = (
 		defaultJobOptions: defaultsOf(name),
 		streams: { events: { maxLen: 100 } }
 	});
-	const polls = new Queue<PollJob>('polls', optionsOf('polls'));
-	const bookings = new Queue<BookingJob>('bookings', optionsOf('bookings'));
-	const alerts = new Queue<AlertsJob>('alerts', optionsOf('alerts'));
-	// The shared connection reports its own errors once; three queues would repeat them.
-	for (const queue of [polls, bookings, alerts]) queue.on('error', () => {});
-	const isUp = () => connection.status === 'ready' || connection.status === 'connecting';
+	const polls = openProducer<PollJob>('polls', optionsOf('polls'));
+	const bookings = openProducer<BookingJob>('bookings', optionsOf('bookings'));
+	const alerts = openProducer<AlertsJob>('alerts', optionsOf('alerts'));
+	const producers = [polls, bookings, alerts];
+	const mayAdd = () => connection.status === 'ready' || connection.status === 'connecting';
 	const tryAdd = async (add: () => Promise<unknown>): Promise<boolean> =>
-		isUp() && (await withinMs(add(), ADD_TIMEOUT_MS)) !== null;
+		mayAdd() && (await withinMs(add(), ADD_TIMEOUT_MS)) !== null;
 
 	return {
-		polls,
-		bookings,
-		alerts,
+		polls: polls.queue,
+		bookings: bookings.queue,
+		alerts: alerts.queue,
 		addPoll: (sourceId, delayMs, gen, again) => {
 			const jobId = `poll-${sourceId}-${gen}${again === undefined ? '' : `-r${again}`}`;
 			const delay = Math.max(0, Math.ceil(delayMs));
-			return tryAdd(() => polls.add(jobNames.polls, { sourceId }, { jobId, delay }));
+			return tryAdd(() => polls.queue().add(jobNames.polls, { sourceId }, { jobId, delay }));
 		},
 		addBooking: (bookingId, attempt = 0, delayMs = 0) => {
 			const options = { jobId: `booking-${bookingId}-${attempt}`, delay: Math.max(0, delayMs) };
-			return tryAdd(() => bookings.add(jobNames.bookings, { bookingId }, options));
+			return tryAdd(() => bookings.queue().add(jobNames.bookings, { bookingId }, options));
 		},
 		addAlerts: async (scheduleIds) => {
 			let added = true;
 			for (const ids of chunk([...new Set(scheduleIds)], MAX_SCHEDULES_PER_JOB)) {
 				const data = { scheduleIds: ids };
-				added = (await tryAdd(() => alerts.add(jobNames.alerts, data))) && added;
+				added = (await tryAdd(() => alerts.queue().add(jobNames.alerts, data))) && added;
 			}
 			return added;
 		},
-		status: () => withinMs(Promise.all([polls, bookings, alerts].map(countsOf)), ADD_TIMEOUT_MS),
+		status: () =>
+			withinMs(Promise.all(producers.map(({ queue }) => countsOf(queue()))), ADD_TIMEOUT_MS),
 		isUp: () => connection.status === 'ready',
 		close: async () => {
-			await Promise.allSettled([polls.close(), bookings.close(), alerts.close()]);
+			await Promise.allSettled(producers.map((producer) => producer.close()));
 			connection.disconnect();
 		}
 	};

@@ -48,7 +48,7 @@ test('[W25] connections are cut under load: every query ends, and the pool works
 		}
 	};
 	const asking = Array.from({ length: 8 }, ask);
-	for (let cut = 0; cut < 40; cut += 1) {
+	for (let cut = 0; cut < 15; cut += 1) {
 		const before = ended.well;
 		await database.sql`
 			select pg_terminate_backend(pid) from pg_stat_activity

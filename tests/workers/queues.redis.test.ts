@@ -35,7 +35,7 @@ test('[W5] arming the poll that follows a generation is one job, however often',
 		await queues.addPoll(source, 60_000, 7, 3)
 	];
 	expect(added).toEqual([true, true, true, true]);
-	const jobs = await queues.polls.getJobs(['delayed', 'waiting']);
+	const jobs = await queues.polls().getJobs(['delayed', 'waiting']);
 	const names = new Set(jobs.map(({ id }) => id));
 	expect(names).toEqual(new Set(['poll-12-7', 'poll-12-7-r3', 'poll-12-8']));
 	expect(jobs).toHaveLength(3);
@@ -76,7 +76,7 @@ test('[W16] more schedules than one job may name are split', async () => {
 	const queues = await openQueues(redis.url, 'many');
 	const ids = Array.from({ length: MAX_SCHEDULES_PER_JOB + 1 }, (_, i) => ScheduleId.parse(i + 1));
 	expect(await queues.addAlerts([...ids, ...ids])).toBe(true);
-	const jobs = await queues.alerts.getJobs(['waiting']);
+	const jobs = await queues.alerts().getJobs(['waiting']);
 	const lengths = jobs.map(({ data }) => AlertsJob.parse(data).scheduleIds.length);
 	expect(new Set(lengths)).toEqual(new Set([1, MAX_SCHEDULES_PER_JOB]));
 	expect(lengths).toHaveLength(2);
@@ -101,6 +101,22 @@ test('[W17] nothing throws when there never was a Redis', async () => {
 	await queues.close();
 });
 
+test('[W17] Redis is lost in the very moment it was found: adds work when it is back', async () => {
+	await using redis = await createMortalRedis();
+	let isFirst = true;
+	const queues = createQueues(redis.url, 'moment', {
+		onReady: () => {
+			if (isFirst) void redis.kill();
+			isFirst = false;
+		}
+	});
+	await until(() => !isFirst && !queues.isUp());
+	await redis.revive();
+	await until(() => queues.isUp(), { timeoutMs: 20_000 });
+	await until(() => queues.addPoll(source, 0, 1));
+	await queues.close();
+});
+
 test('[W17] the listener hears of faults and of every return', async () => {
 	await using redis = await createMortalRedis();
 	const heard = { ready: 0, faults: 0 };
@@ -113,6 +129,6 @@ test('[W17] the listener hears of faults and of every return', async () => {
 	await until(() => !queues.isUp());
 	await redis.revive();
 	await until(() => heard.ready === 2);
-	expect(await queues.addPoll(source, 0, 3)).toBe(true);
+	await until(() => queues.addPoll(source, 0, 3));
 	await queues.close();
 });

@@ -42,9 +42,11 @@ test('[W16] a failed job keeps the id of its fault, not what it said', async () 
 	const { queues, log } = await open(redis.url, async () => {
 		throw new Error(secret);
 	});
-	await queues.polls.add('poll-source', { sourceId: source }, { jobId: 'poll-12-1', attempts: 1 });
-	await until(async () => (await queues.polls.getFailedCount()) === 1);
-	const [job] = await queues.polls.getFailed();
+	await queues
+		.polls()
+		.add('poll-source', { sourceId: source }, { jobId: 'poll-12-1', attempts: 1 });
+	await until(async () => (await queues.polls().getFailedCount()) === 1);
+	const [job] = await queues.polls().getFailed();
 	expect(job?.failedReason).toMatch(/^fault [0-9a-f]{8}$/);
 	const kept = await redis.client.hgetall(`${queuePrefix('jobs')}:polls:poll-12-1`);
 	expect(JSON.stringify(kept)).not.toContain('Rosa');
@@ -59,10 +61,10 @@ test('[W23] unreadable data is a dead letter at once, and the line goes on', asy
 	await using redis = await createTestRedis();
 	const done: number[] = [];
 	const { queues, log } = await open(redis.url, async ({ sourceId }) => done.push(sourceId), 1);
-	await queues.polls.add('poll-source', { sourceId: 'x' } as never, { jobId: 'bad-1' });
+	await queues.polls().add('poll-source', { sourceId: 'x' } as never, { jobId: 'bad-1' });
 	await queues.addPoll(source, 0, 1);
 	await until(() => done.length === 1);
-	await until(async () => (await queues.polls.getFailedCount()) === 1);
+	await until(async () => (await queues.polls().getFailedCount()) === 1);
 	expect(log.events()).toContain('job_unreadable');
 });
 
@@ -98,7 +100,7 @@ test('[W18] closing takes no more jobs and waits for the one that runs', async (
 	gate.open();
 	await closed;
 	expect(done).toEqual([1]);
-	expect(await queues.polls.getWaitingCount()).toBe(1);
+	expect(await queues.polls().getWaitingCount()).toBe(1);
 });
 
 test('[W18] a job that outlasts the time for draining is aborted', async () => {
