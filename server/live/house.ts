@@ -1,13 +1,13 @@
 // One namespace of the live side: its viewers, its rooms, its beacon. A viewer comes in through
 // `admit` and is gone without a trace when its socket is.
-import type { DeviceKey } from '#domain/ids.ts';
 import type { JoinReply, RoomBatch, RoomEntry } from '#domain/protocol.ts';
-import { refuse } from '#domain/result.ts';
 import type { RoomName } from '#domain/room.ts';
 import { createBeacon } from './beacon.ts';
 import type { Beacon } from './beacon.ts';
 import { createLane, cutLane, encodeEvent, sendTo } from './fan-out.ts';
 import type { PublicConnection } from './fan-out.ts';
+import { dispatch } from './handler.ts';
+import type { Handlers } from './handler.ts';
 import { createJoin } from './join.ts';
 import type { JoinRequest, Reply } from './join.ts';
 import { createMessageQuota } from './quotas.ts';
@@ -21,8 +21,7 @@ import type { CutReason, Viewer } from './viewer.ts';
 export type HouseSocket = {
 	readonly connected: boolean;
 	readonly conn: PublicConnection;
-	use(middleware: (packet: unknown[], next: (error?: Error) => void) => void): unknown;
-	listeners(event: string): readonly unknown[];
+	use(middleware: (packet: unknown[]) => void): unknown;
 };
 
 export type HouseParts<C> = {
@@ -41,14 +40,14 @@ export type HouseParts<C> = {
 	readonly onCut: (reason: CutReason) => void;
 };
 
-export type Person = { readonly device: DeviceKey | null; readonly endsAt: number | null };
+export type Person = Pick<Viewer, 'device' | 'sourceId' | 'endsAt'>;
 
 export type House<C, S> = {
 	readonly rooms: Rooms<C>;
 	readonly beacon: Beacon;
 	readonly viewers: ReadonlySet<Viewer>;
-	/** Call before any handler is attached; call `dismiss` when the socket is gone. */
-	admit(socket: HouseSocket, person: Person): Viewer;
+	/** From now on `handlers` answer the socket; call `dismiss` when it is gone. */
+	admit(socket: HouseSocket, person: Person, handlers: Handlers): Viewer;
 	dismiss(viewer: Viewer): void;
 	join(viewer: Viewer, request: JoinRequest<S>): Promise<Reply<JoinReply<C, S>>>;
 	send(viewers: Iterable<Viewer>, event: string, ...args: readonly unknown[]): void;
@@ -62,19 +61,6 @@ export type House<C, S> = {
 const CUT_GRACE_MS = 1_000;
 /** Resets come for all rooms at once; their viewers are told once. */
 const RESET_GATHER_MS = 50;
-
-/** Answers what no handler may see: messages beyond the quota and events that do not exist. */
-const guard = (socket: HouseSocket, viewer: Viewer): void => {
-	socket.use(([event, ...args], next) => {
-		const ack = args.at(-1);
-		const verdict = viewer.quota.take(performance.now());
-		if (verdict === 'cut') viewer.cut('quota');
-		else if (verdict === 'allowed' && socket.listeners(String(event)).length > 0) next();
-		else if (typeof ack === 'function') {
-			ack(refuse(verdict === 'refused' ? 'too_many_requests' : 'bad_request'));
-		}
-	});
-};
 
 const createViewer = (
 	namespace: string,
@@ -135,14 +121,15 @@ export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 		viewers.delete(viewer);
 	};
 
-	const admit = (socket: HouseSocket, person: Person): Viewer => {
+	const admit: House<C, S>['admit'] = (socket, person, handlers) => {
 		const viewer = createViewer(namespace, socket, person, (reason) => {
 			dismiss(viewer);
 			parts.onCut(reason);
 		});
 		viewers.add(viewer);
 		beacon.add(viewer);
-		guard(socket, viewer);
+		// No event goes further than this: one closure per socket instead of one per event.
+		socket.use((packet) => dispatch(handlers, viewer, packet));
 		return viewer;
 	};
 

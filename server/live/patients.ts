@@ -1,27 +1,18 @@
 // The namespace /patients: rooms of slots, and the holds of this device. Each handler is one line:
 // schema → use case → ack.
-import type { Socket } from 'socket.io';
 import type { HubApi } from '#domain/api.ts';
 import type { Board, BoardQuery } from '#domain/board.ts';
 import { findRegion, findSpecialty } from '#domain/codes.ts';
 import { JoinRoom, LeaveRoom, PlaceHold, ReadSchedules, ReleaseHold } from '#domain/commands.ts';
-import type {
-	JoinReply,
-	PatientClientEvents,
-	PatientServerEvents,
-	Position,
-	WireChange
-} from '#domain/protocol.ts';
+import type { JoinReply, PatientClientEvents, Position, WireChange } from '#domain/protocol.ts';
 import { ok, refuse } from '#domain/result.ts';
 import { roomsToFollow } from '#domain/room.ts';
 import type { RoomName } from '#domain/room.ts';
 import { createHandlers } from './handler.ts';
-import type { HandlerParts } from './handler.ts';
+import type { Handler, HandlerParts, Handlers } from './handler.ts';
 import type { JoinRequest, Reply, Snapshot } from './join.ts';
 import type { Rooms } from './rooms.ts';
 import type { Viewer } from './viewer.ts';
-
-export type PatientSocket = Socket<PatientClientEvents, PatientServerEvents>;
 
 export type PatientParts = HandlerParts & {
 	readonly hub: HubApi;
@@ -71,12 +62,12 @@ const snapshotFor =
 		return { epoch: board.epoch, seq: board.heads[room] ?? 0, value: board };
 	};
 
-/** Wires one socket. Holds need a device cookie; watching does not. */
-export const attachPatient = (parts: PatientParts, socket: PatientSocket, viewer: Viewer): void => {
+/** Holds need a device cookie; watching does not. */
+export const patientHandlers = (parts: PatientParts): Handlers => {
 	const { hub, rooms, readBoard } = parts;
-	const handle = createHandlers<PatientClientEvents>(parts, viewer);
+	const handle = createHandlers<PatientClientEvents>(parts);
 
-	const join = async ({ room, have, query }: Join): Promise<Reply<JoinReply>> => {
+	const join = async (viewer: Viewer, { room, have, query }: Join): Promise<Reply<JoinReply>> => {
 		if (!isKnownRoom(room)) return { reply: refuse('unknown_room') };
 		if (query !== undefined && !roomsToFollow(query.specialty, query.region).includes(room)) {
 			return { reply: refuse('bad_request') };
@@ -85,34 +76,20 @@ export const attachPatient = (parts: PatientParts, socket: PatientSocket, viewer
 		return await parts.join(viewer, { room, have, takeSnapshot });
 	};
 
-	socket.on('room:join', handle('room:join', JoinRoom, join));
-	socket.on(
-		'room:leave',
-		handle('room:leave', LeaveRoom, async ({ room }) => {
+	return new Map<string, Handler>([
+		handle('room:join', JoinRoom, join),
+		handle('room:leave', LeaveRoom, async (viewer, { room }) => {
 			rooms.leave(viewer, room);
 			return { reply: ok(null) };
-		})
-	);
-	socket.on(
-		'schedules:read',
-		handle('schedules:read', ReadSchedules, async ({ ids, query }) => ({
+		}),
+		handle('schedules:read', ReadSchedules, async (_viewer, { ids, query }) => ({
 			reply: ok(await hub.readSchedules(ids, query ?? null))
+		})),
+		handle('hold:place', PlaceHold, async ({ device }, command) => ({
+			reply: device === null ? refuse('not_allowed') : await hub.placeHold(device, command)
+		})),
+		handle('hold:release', ReleaseHold, async ({ device }, { holdId }) => ({
+			reply: device === null ? refuse('not_allowed') : await hub.releaseHold(device, holdId)
 		}))
-	);
-	socket.on(
-		'hold:place',
-		handle('hold:place', PlaceHold, async (command) => ({
-			reply:
-				viewer.device === null ? refuse('not_allowed') : await hub.placeHold(viewer.device, command)
-		}))
-	);
-	socket.on(
-		'hold:release',
-		handle('hold:release', ReleaseHold, async ({ holdId }) => ({
-			reply:
-				viewer.device === null
-					? refuse('not_allowed')
-					: await hub.releaseHold(viewer.device, holdId)
-		}))
-	);
+	]);
 };

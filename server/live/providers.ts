@@ -1,23 +1,16 @@
 // The namespace /providers: one clinic's bookings and holds as they happen, for whoever holds the
 // clinic's private link. The room follows from the link, never from what the socket asks for.
-import type { Socket } from 'socket.io';
 import type { HubApi } from '#domain/api.ts';
 import type { ClinicSnapshot } from '#domain/booking.ts';
 import { AcknowledgeBooking, JoinClinic } from '#domain/commands.ts';
 import type { SourceId } from '#domain/ids.ts';
-import type {
-	ClinicChange,
-	JoinReply,
-	ProviderClientEvents,
-	ProviderServerEvents
-} from '#domain/protocol.ts';
+import type { ClinicChange, JoinReply, ProviderClientEvents } from '#domain/protocol.ts';
+import { refuse } from '#domain/result.ts';
 import { clinicRoom } from '#domain/room.ts';
 import { createHandlers } from './handler.ts';
-import type { HandlerParts } from './handler.ts';
+import type { Handler, HandlerParts, Handlers } from './handler.ts';
 import type { JoinRequest, Reply, Snapshot } from './join.ts';
 import type { Viewer } from './viewer.ts';
-
-export type ProviderSocket = Socket<ProviderClientEvents, ProviderServerEvents>;
 
 export type ProviderParts = HandlerParts & {
 	readonly hub: HubApi;
@@ -35,30 +28,21 @@ const snapshotOf =
 		return { epoch: clinic.value.epoch, seq: clinic.value.seq, value: clinic.value };
 	};
 
-/** Wires one socket of the clinic `sourceId`. */
-export const attachProvider = (
-	parts: ProviderParts,
-	socket: ProviderSocket,
-	viewer: Viewer,
-	sourceId: SourceId
-): void => {
-	const { hub } = parts;
-	const handle = createHandlers<ProviderClientEvents>(parts, viewer);
-
-	socket.on(
-		'clinic:join',
-		handle('clinic:join', JoinClinic, ({ have }) =>
-			parts.join(viewer, {
-				room: clinicRoom(sourceId),
-				have,
-				takeSnapshot: snapshotOf(hub, sourceId)
-			})
-		)
-	);
-	socket.on(
-		'booking:acknowledge',
-		handle('booking:acknowledge', AcknowledgeBooking, async ({ bookingId }) => ({
-			reply: await hub.acknowledgeBooking(sourceId, bookingId)
+/** The clinic follows from the viewer's session. */
+export const providerHandlers = ({ hub, join, ...parts }: ProviderParts): Handlers => {
+	const handle = createHandlers<ProviderClientEvents>(parts);
+	return new Map<string, Handler>([
+		handle('clinic:join', JoinClinic, async (viewer, { have }) => {
+			const { sourceId } = viewer;
+			if (sourceId === null) return { reply: refuse('not_allowed') };
+			const takeSnapshot = snapshotOf(hub, sourceId);
+			return await join(viewer, { room: clinicRoom(sourceId), have, takeSnapshot });
+		}),
+		handle('booking:acknowledge', AcknowledgeBooking, async ({ sourceId }, { bookingId }) => ({
+			reply:
+				sourceId === null
+					? refuse('not_allowed')
+					: await hub.acknowledgeBooking(sourceId, bookingId)
 		}))
-	);
+	]);
 };

@@ -7,44 +7,47 @@ export const REFUSED_BEFORE_CUT = 100;
 /** Packets of any kind a connection may send in a minute, those that reach no handler included. */
 export const PACKETS_PER_MINUTE = 400;
 
-export type TokenBucket = {
-	/** False = nothing left. `nowMs` of a clock that only goes forward. */
-	take(nowMs: number): boolean;
-};
+/** Plain data, because every connection has two of them. */
+export type TokenBucket = { readonly perMinute: number; tokens: number; filledAt: number };
 
-export const createTokenBucket = (perMinute: number, startMs: number): TokenBucket => {
-	let tokens = perMinute;
-	let filledAt = startMs;
-	return {
-		take: (nowMs) => {
-			const earned = ((nowMs - filledAt) / 60_000) * perMinute;
-			tokens = Math.min(perMinute, tokens + Math.max(0, earned));
-			filledAt = nowMs;
-			if (tokens < 1) return false;
-			tokens -= 1;
-			return true;
-		}
-	};
+/** `nowMs` of a clock that only goes forward. */
+export const createTokenBucket = (perMinute: number, nowMs: number): TokenBucket => ({
+	perMinute,
+	tokens: perMinute,
+	filledAt: nowMs
+});
+
+/** False = nothing left. */
+export const takeToken = (bucket: TokenBucket, nowMs: number): boolean => {
+	const earned = ((nowMs - bucket.filledAt) / 60_000) * bucket.perMinute;
+	bucket.tokens = Math.min(bucket.perMinute, bucket.tokens + Math.max(0, earned));
+	bucket.filledAt = nowMs;
+	if (bucket.tokens < 1) return false;
+	bucket.tokens -= 1;
+	return true;
 };
 
 export type Verdict = 'allowed' | 'refused' | 'cut';
 
-export type MessageQuota = { take(nowMs: number): Verdict };
+export type MessageQuota = {
+	readonly bucket: TokenBucket;
+	refused: number;
+	refusedAt: number;
+};
+
+export const createMessageQuota = (nowMs: number): MessageQuota => ({
+	bucket: createTokenBucket(MESSAGES_PER_MINUTE, nowMs),
+	refused: 0,
+	refusedAt: nowMs
+});
 
 /** Asked for every inbound event, known or not. A minute of good conduct forgives refusals. */
-export const createMessageQuota = (startMs: number): MessageQuota => {
-	const bucket = createTokenBucket(MESSAGES_PER_MINUTE, startMs);
-	let refused = 0;
-	let refusedAt = startMs;
-	return {
-		take: (nowMs) => {
-			if (bucket.take(nowMs)) return 'allowed';
-			if (nowMs - refusedAt > 60_000) refused = 0;
-			refused += 1;
-			refusedAt = nowMs;
-			return refused > REFUSED_BEFORE_CUT ? 'cut' : 'refused';
-		}
-	};
+export const takeMessage = (quota: MessageQuota, nowMs: number): Verdict => {
+	if (takeToken(quota.bucket, nowMs)) return 'allowed';
+	if (nowMs - quota.refusedAt > 60_000) quota.refused = 0;
+	quota.refused += 1;
+	quota.refusedAt = nowMs;
+	return quota.refused > REFUSED_BEFORE_CUT ? 'cut' : 'refused';
 };
 
 export type AddressCounts = {

@@ -24,9 +24,9 @@ import { createGate, HandshakeRefused, speaksOurProtocol } from './handshake.ts'
 import type { GateParts } from './handshake.ts';
 import { clinicEntries, createHouses, isClinicRoom, slotEntries } from './houses.ts';
 import type { FeedParts, Houses } from './houses.ts';
-import { attachPatient, shareReads } from './patients.ts';
-import { attachProvider } from './providers.ts';
-import { createAddressCounts, createTokenBucket, PACKETS_PER_MINUTE } from './quotas.ts';
+import { patientHandlers, shareReads } from './patients.ts';
+import { providerHandlers } from './providers.ts';
+import { createAddressCounts, createTokenBucket, PACKETS_PER_MINUTE, takeToken } from './quotas.ts';
 import type { AddressCounts } from './quotas.ts';
 
 export type SocketVisitor = {
@@ -89,7 +89,7 @@ const watchDoor = (io: Io, addresses: AddressCounts, addressOf: LiveParts['addre
 		conn.once('close', () => addresses.leave(address));
 		const packets = createTokenBucket(PACKETS_PER_MINUTE, performance.now());
 		conn.on('packet', () => {
-			if (!packets.take(performance.now())) conn.close(true);
+			if (!takeToken(packets, performance.now())) conn.close(true);
 		});
 	});
 };
@@ -117,31 +117,36 @@ const createIo = (parts: LiveParts, addresses: AddressCounts): Io => {
 		}
 	});
 	watchDoor(io, addresses, parts.addressOf);
+	for (const namespace of ['/patients', '/providers']) {
+		// Socket.IO keeps two Sets and two Map entries per socket for rooms that nobody uses here.
+		io.of(namespace).adapter.addAll = () => {};
+	}
 	// The namespace that every client may enter by default holds nothing.
 	io.use((_socket, next) => next(new HandshakeRefused('not_allowed')));
 	return io;
 };
 
 const openPatients = (io: Io, parts: LiveParts, house: Houses['patients'], devices: Devices) => {
-	const handlers = { ...parts, rooms: house.rooms, join: house.join };
+	const { rooms, join } = house;
 	const readBoard = shareReads(parts.hub.readBoard);
+	const handlers = patientHandlers({ ...parts, rooms, join, readBoard });
 	const patients: Namespace<PatientClientEvents, PatientServerEvents> = io.of('/patients');
 	patients.use(({ handshake }, next) =>
 		next(speaksOurProtocol(handshake.auth) ? undefined : new HandshakeRefused('protocol'))
 	);
 	patients.on('connection', (socket) => {
 		const { device } = parts.readVisitor(socket.handshake.headers.cookie);
-		const viewer = house.admit(socket, { device, endsAt: null });
+		const viewer = house.admit(socket, { device, sourceId: null, endsAt: null }, handlers);
 		devices.add(viewer);
 		socket.once('disconnect', () => {
 			devices.remove(viewer);
 			house.dismiss(viewer);
 		});
-		attachPatient({ ...handlers, readBoard }, socket, viewer);
 	});
 };
 
 const openProviders = (io: Io, parts: LiveParts, house: Houses['providers']) => {
+	const handlers = providerHandlers({ ...parts, join: house.join });
 	const providers: Namespace<ProviderClientEvents, ProviderServerEvents> = io.of('/providers');
 	providers.use(({ handshake }, next) => {
 		if (!speaksOurProtocol(handshake.auth)) next(new HandshakeRefused('protocol'));
@@ -154,9 +159,9 @@ const openProviders = (io: Io, parts: LiveParts, house: Houses['providers']) => 
 			socket.disconnect(true);
 			return;
 		}
-		const viewer = house.admit(socket, { device, endsAt: staffUntil });
+		const person = { device, sourceId: staff.sourceId, endsAt: staffUntil };
+		const viewer = house.admit(socket, person, handlers);
 		socket.once('disconnect', () => house.dismiss(viewer));
-		attachProvider({ ...parts, join: house.join }, socket, viewer, staff.sourceId);
 	});
 };
 

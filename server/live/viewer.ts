@@ -1,5 +1,5 @@
 // One connected socket as the live layer sees it: the way to it, what it follows, what it may ask.
-import type { DeviceKey } from '#domain/ids.ts';
+import type { DeviceKey, SourceId } from '#domain/ids.ts';
 import type { RoomName } from '#domain/room.ts';
 import type { Lane } from './fan-out.ts';
 import type { MessageQuota } from './quotas.ts';
@@ -10,6 +10,8 @@ export type Viewer = {
 	readonly lane: Lane;
 	/** Who owns its holds; null = it sent no device cookie and may only watch. */
 	readonly device: DeviceKey | null;
+	/** The clinic whose console this is; null = a patient's page. */
+	readonly sourceId: SourceId | null;
 	readonly quota: MessageQuota;
 	readonly rooms: Set<RoomName>;
 	/** Rooms whose join is being answered; `room:leave` takes a room out again. */

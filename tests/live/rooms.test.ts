@@ -25,6 +25,7 @@ const makeViewer = (): Viewer & { readonly got: Packet[]; readonly bytes: () => 
 	return {
 		lane: { conn: { send, close: () => {}, once: () => {} }, engine: null, tcp: null },
 		device: null,
+		sourceId: null,
 		endsAt: null,
 		quota: createMessageQuota(0),
 		rooms: new Set(),
