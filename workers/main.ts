@@ -5,7 +5,7 @@ import { createDevicePublisher } from '#server/feed/device-messages.ts';
 import { createPublisher } from '#server/feed/publish.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
-import { createLog, logFault, publicText, type Log } from '#server/platform/log.ts';
+import { createLog, publicText, type Log } from '#server/platform/log.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
@@ -22,7 +22,7 @@ import { migrate } from '#server/store/migrate.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
 import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
 import { createPollSource } from './jobs/poll-source.ts';
-import { createRaiseAlerts } from './jobs/raise-alerts.ts';
+import { alertsOrNow, createRaiseAlerts } from './jobs/raise-alerts.ts';
 import {
 	ALARM_EVERY_MS,
 	REPAIR,
@@ -73,19 +73,6 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 
 const phiOf = (config: Config): PhiCipher =>
 	createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key])));
-
-/** While Redis takes no jobs the alerts are raised right here: nobody else would know of them. */
-const alertsOrNow =
-	(queues: Queues, alert: Jobs['alert'], log: Log) =>
-	async (ids: readonly ScheduleId[]): Promise<boolean> => {
-		if (await queues.addAlerts(ids)) return true;
-		try {
-			await alert(ids);
-		} catch (error) {
-			logFault(log, 'alerts_failed', error);
-		}
-		return false;
-	};
 
 type Feed = ReturnType<typeof openFeed>;
 
@@ -209,7 +196,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
 	const alert = createRaiseAlerts({ raise: raiseAlerts({ sql }), tell: feed.tell, log });
-	const addAlerts = alertsOrNow(queues, alert, log);
+	const addAlerts = alertsOrNow(queues.addAlerts, alert, log);
 	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
 	const { addPoll, status } = queues;
 	const polling = { sql, connectors, publish: feed.publish, queues: { addPoll, addAlerts }, log };

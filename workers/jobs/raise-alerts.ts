@@ -1,9 +1,9 @@
 // The job raise-alerts: looks at the supply of touched schedules and tells those who asked.
 import type { ScheduleId } from '#domain/ids.ts';
 import type { DeviceMessage } from '#server/feed/device-messages.ts';
-import type { Log } from '#server/platform/log.ts';
+import { logFault, type Log } from '#server/platform/log.ts';
 import type { RaisedNotice } from '#server/store/alerts.ts';
-import { MAX_SCHEDULES_PER_JOB, chunk } from '../queues.ts';
+import { MAX_SCHEDULES_PER_JOB, chunk, type Queues } from '../queues.ts';
 
 export type AlertDeps = {
 	/** The use case (server/scheduling/raise-alerts.ts): episodes and notices, each told once. */
@@ -25,4 +25,24 @@ export const createRaiseAlerts =
 			log.info('alerts_raised', { notices: raised.length, schedules: scheduleIds.length });
 		}
 		return raised.length;
+	};
+
+/**
+ * W24: queues the look at touched schedules. While Redis takes no jobs it is done right here,
+ * because nobody else would know of them. Never throws; true = queued.
+ */
+export const alertsOrNow =
+	(
+		addAlerts: Queues['addAlerts'],
+		alert: (scheduleIds: readonly ScheduleId[]) => Promise<unknown>,
+		log: Log
+	) =>
+	async (scheduleIds: readonly ScheduleId[]): Promise<boolean> => {
+		if (await addAlerts(scheduleIds)) return true;
+		try {
+			await alert(scheduleIds);
+		} catch (error) {
+			logFault(log, 'alerts_failed', error);
+		}
+		return false;
 	};
