@@ -3,6 +3,7 @@
 import type postgresTypes from 'postgres';
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Instant } from '#domain/time.ts';
 import { arrayType } from './postgres-arrays.ts';
+import { createSocketFactory } from './postgres-socket.ts';
 import { postgres } from './postgres-driver.ts';
 
 /** What may stand in a statement besides strings, numbers, booleans and JSON. */
@@ -29,6 +30,8 @@ const DEFAULT_POOL = 10;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const IDLE_TRANSACTION_MS = 60_000;
 const CONNECT_TIMEOUT_S = 10;
+/** The driver's own goes up to 20 s; a restarted Postgres must be found again within seconds. */
+const RETRY_S = 0.05;
 
 const shape = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?$/;
 
@@ -112,14 +115,17 @@ export const createPostgres = (url: string, options: PostgresOptions): Sql => {
 		idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
 		...(options.role === undefined ? {} : { role: options.role })
 	};
-	return postgres(url, {
+	const settings = {
 		max: options.max ?? DEFAULT_POOL,
 		connect_timeout: CONNECT_TIMEOUT_S,
+		backoff: () => RETRY_S,
 		onnotice: () => {},
 		fetch_types: false,
+		socket: createSocketFactory(),
 		connection,
 		types
-	});
+	};
+	return postgres(url, settings);
 };
 
 const OLDEST_VERSION = 150_000;

@@ -104,7 +104,7 @@ describe('connections', () => {
 		const pool = createPostgres(database.url, { max: 3, applicationName: 'breaking' });
 		let failed = 0;
 		let answered = 0;
-		for (let round = 0; round < 25; round += 1) {
+		for (let round = 0; round < 60; round += 1) {
 			const asked = Array.from({ length: 3 }, () =>
 				pool`select pg_sleep(0.001)`.then(
 					() => (answered += 1),
@@ -116,8 +116,19 @@ describe('connections', () => {
 			await Promise.all(asked);
 		}
 		expect(failed).toBeGreaterThan(0);
-		expect(failed + answered).toBe(75);
+		expect(failed + answered).toBe(180);
 		expect(await first(pool`select 1 as v`)).toBe(1);
+		await pool.end({ timeout: 5 });
+	});
+
+	test('[S25] to nowhere fail each statement at once and use up no connection', async () => {
+		const pool = createPostgres('postgres://nobody@127.0.0.1:1/none', {
+			max: 2,
+			applicationName: 'nowhere'
+		});
+		for (let n = 0; n < 10; n += 1) {
+			await expect(pool`select 1`).rejects.toThrow('ECONNREFUSED');
+		}
 		await pool.end({ timeout: 5 });
 	});
 
