@@ -3,6 +3,7 @@
 import type { SourceKind } from '#domain/source.ts';
 import type { LookupFunction } from 'node:net';
 import type { Connector } from './connector.ts';
+import { LISTING_BYTES } from './fetch-files.ts';
 import { createHttpClient } from './http-client.ts';
 import { createKept } from './kept-bodies.ts';
 import { createFhirSlots } from './providers/fhir-slots.ts';
@@ -32,6 +33,8 @@ export type ConnectorsOptions = {
 	readonly deadlineMs?: number;
 	/** Largest body after decompression, bytes; default 32 MiB. */
 	readonly bodyBytes?: number;
+	/** All files or pages of one poll together, after decompression, bytes; default 128 MiB. */
+	readonly listingBytes?: number;
 	/** Requests a second and at once to one host; default 20 and 60. */
 	readonly ratePerSecond?: number;
 	readonly rateBurst?: number;
@@ -49,9 +52,19 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 	const half = (options.keptBytes ?? KEPT_BYTES) / 2;
 	const publications = createKept<KeptPublication>(half, publicationBytes);
 	const searches = createKept<KeptSearch>(half, searchBytes);
-	const fhir = createFhirSlots(http, searches);
+	const listingBytes = options.listingBytes ?? LISTING_BYTES;
+	const fhir = createFhirSlots({
+		http,
+		kept: searches,
+		listingBytes,
+		onUncuttable: (source) => options.log?.warn('bundle_parsed_whole', { source })
+	});
 	return {
-		'smart-scheduling-links': createSmartSchedulingLinks(http, publications),
+		'smart-scheduling-links': createSmartSchedulingLinks({
+			http,
+			kept: publications,
+			listingBytes
+		}),
 		'fhir-slots': fhir,
 		close: async () => {
 			publications.clear();

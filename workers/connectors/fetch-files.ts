@@ -1,7 +1,7 @@
 // Fetches files with validators, a few at a time: what has not changed is taken from the last time.
 import type { Instant } from '#domain/time.ts';
 import type { Caller, HttpClient } from './http-client.ts';
-import type { Heard, Unheard } from './http-faults.ts';
+import { unheard, type Heard, type Unheard } from './http-faults.ts';
 import { cacheWordOf, dateOf, headerOf } from './http-headers.ts';
 
 /** A file as it was last read. */
@@ -27,7 +27,12 @@ export type FetchContext = {
 	readonly signal: AbortSignal;
 	/** Files of the last committed poll, by URL; empty = ask for everything. */
 	readonly kept: ReadonlyMap<string, KeptFile>;
+	/** What all files of this poll together may still weigh, unpacked. */
+	readonly budget: { left: number };
 };
+
+/** All files or pages of one poll together, unpacked, unless set otherwise. */
+export const LISTING_BYTES = 128 * 1_048_576;
 
 /** A file whose URL stands for its content is asked for again only after this, ms. */
 const IMMUTABLE_MS = 300_000;
@@ -48,12 +53,28 @@ const validatorsOf = (kept: KeptFile | undefined): Record<string, string> => {
 	return kept.lastModified === null ? {} : { 'if-modified-since': kept.lastModified };
 };
 
+const overBudget = (bytes: number): Unheard =>
+	unheard('too_large', 'The files of the source together are larger than allowed.', { bytes });
+
 /** One file; `mayRest` = a file declared immutable need not be asked for at every poll. */
 export const fetchFile = async (
 	context: FetchContext,
 	url: string,
 	accept: string,
 	mayRest = false
+): Promise<FetchedFile> => {
+	if (context.budget.left <= 0) return overBudget(0);
+	const fetched = await fetchOne(context, url, accept, mayRest);
+	if (!fetched.ok) return fetched;
+	context.budget.left -= fetched.file.body.byteLength;
+	return context.budget.left < 0 ? overBudget(fetched.bytes) : fetched;
+};
+
+const fetchOne = async (
+	context: FetchContext,
+	url: string,
+	accept: string,
+	mayRest: boolean
 ): Promise<FetchedFile> => {
 	const kept = context.kept.get(url);
 	const rests = mayRest && kept?.isImmutable === true && context.now - kept.readAt < IMMUTABLE_MS;
@@ -70,15 +91,10 @@ export const fetchFile = async (
 			const file = { ...kept, dateMs: dateOf(heard.headers), readAt: context.now };
 			return { ok: true, file, isSame: true, bytes: heard.bytes };
 		}
-		return {
-			ok: false,
-			reason: 'not_understood',
-			detail: 'The source said "not modified" without being asked.',
-			retryAfterMs: null,
+		return unheard('not_understood', 'The source said "not modified" without being asked.', {
 			bytes: heard.bytes,
-			status: 304,
-			maybeSent: true
-		};
+			status: 304
+		});
 	}
 	const file = keptFileOf(url, heard, context.now);
 	if (kept?.body.equals(file.body) === true) {

@@ -201,8 +201,8 @@ describe.each(keys)('%s', (key) => {
 			clinic.setFault(fault);
 			try {
 				// Everything is asked for anew: a conditional request would hide the fault.
-				await poll({ wantFull: true });
-				await poll();
+				await poll({ wantFull: true, ...patience(fault) });
+				await poll(patience(fault));
 				const gone = [...before.keys()].filter((slot) => !known().has(slot));
 				expect(gone).toEqual([]);
 			} finally {

@@ -51,3 +51,12 @@ export const createDirectory = (entries: Iterable<DirectoryEntry>): Directory =>
 		}
 	};
 };
+
+/** Only what finding a Schedule by reference needs: the rest need not stay in memory. */
+export const scheduleEntriesOf = (entries: readonly DirectoryEntry[]): DirectoryEntry[] =>
+	entries.flatMap(({ resource, fullUrl }) => {
+		const isSchedule = isJson(resource) && resource['resourceType'] === 'Schedule';
+		if (!isSchedule) return [];
+		const stub: Json = { resourceType: 'Schedule', id: resource['id'] };
+		return [{ resource: stub, fullUrl }];
+	});

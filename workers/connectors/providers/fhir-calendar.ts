@@ -3,16 +3,21 @@
 import type { PollRequest } from '../connector.ts';
 import { fetchFile, type FetchContext } from '../fetch-files.ts';
 import type { Unheard } from '../http-faults.ts';
+import type { SlotReader } from '../ledger.ts';
+import type { ScheduleFact } from '#domain/schedule.ts';
 import { DAY_MS, HOUR_MS, type Instant } from '#domain/time.ts';
-import { createDirectory, type Directory, type DirectoryEntry } from './directory.ts';
-import { readDirectory, scheduleEntriesOf } from './fhir-directory.ts';
+import { createDirectory, scheduleEntriesOf, type DirectoryEntry } from './directory.ts';
+import { readDirectory } from './fhir-directory.ts';
 import { parseFeatures, unknownFeatures, type FhirFeatures } from './fhir-features.ts';
 import { fhirJson } from './fhir-search.ts';
 import { describeSchedules, type DescribedSchedule } from './schedule-facts.ts';
+import { createSlotReader } from './slot-facts.ts';
 
 export type Calendar = {
-	readonly directory: Directory;
 	readonly schedules: ReadonlyMap<string, DescribedSchedule>;
+	readonly facts: readonly ScheduleFact[];
+	/** Reads slots with this directory and these notes. */
+	readonly reader: SlotReader;
 	readonly readAt: Instant;
 	readonly notesText: string;
 };
@@ -58,12 +63,17 @@ export const makeCalendar = (
 	entries: readonly DirectoryEntry[],
 	source: PollRequest['source'],
 	readAt: Instant
-): Calendar => ({
-	schedules: describeSchedules(createDirectory(entries), source),
-	directory: createDirectory(scheduleEntriesOf(entries)),
-	readAt,
-	notesText: JSON.stringify(source.notes)
-});
+): Calendar => {
+	const schedules = describeSchedules(createDirectory(entries), source);
+	const directory = createDirectory(scheduleEntriesOf(entries));
+	return {
+		schedules,
+		facts: [...schedules.values()].map(({ fact }) => fact),
+		reader: createSlotReader({ directory, schedules, notes: source.notes }, 'bundle'),
+		readAt,
+		notesText: JSON.stringify(source.notes)
+	};
+};
 
 /** Statuses that mean "no such page here", not "the server is in trouble". */
 const isAbsent = (fault: Unheard): boolean =>

@@ -7,7 +7,7 @@ import { parsePiece } from '../ledger.ts';
 import type { DirectoryEntry } from './directory.ts';
 import type { FhirFeatures } from './fhir-features.ts';
 import { entriesOfPages, fhirJson, searchAll } from './fhir-search.ts';
-import { isJson, referencesOf, textOf, type Json } from './fhir-shapes.ts';
+import { isJson, referencesOf, textOf } from './fhir-shapes.ts';
 
 export type ReadDirectory =
 	| { readonly ok: true; readonly entries: readonly DirectoryEntry[]; readonly bytes: number }
@@ -37,6 +37,8 @@ const ROUNDS = 4;
 const IDS_AT_ONCE = 40;
 const MAX_SINGLE_READS = 200;
 const PAGE = 200;
+/** All describing resources of one source together, unpacked. */
+const DIRECTORY_BYTES = 64 * 1_048_576;
 
 /** `Type/id` of what the entries refer to and do not hold. */
 const missingOf = (entries: readonly DirectoryEntry[], tried: ReadonlySet<string>): string[] => {
@@ -108,7 +110,7 @@ export const readDirectory = async (
 	features: FhirFeatures,
 	known: readonly DirectoryEntry[]
 ): Promise<ReadDirectory> => {
-	const fresh: FetchContext = { ...context, kept: new Map() };
+	const fresh: FetchContext = { ...context, kept: new Map(), budget: { left: DIRECTORY_BYTES } };
 	const schedules = await searchAll(fresh, `${base}/Schedule?_count=${PAGE}`);
 	let { bytes } = schedules;
 	// A server that describes its schedules only beside the slots has no search for them.
@@ -137,12 +139,3 @@ export const readDirectory = async (
 	}
 	return { ok: true, entries, bytes };
 };
-
-/** Only what finding a Schedule by reference needs: the rest need not stay in memory. */
-export const scheduleEntriesOf = (entries: readonly DirectoryEntry[]): DirectoryEntry[] =>
-	entries.flatMap(({ resource, fullUrl }) => {
-		const isSchedule = isJson(resource) && resource['resourceType'] === 'Schedule';
-		if (!isSchedule) return [];
-		const stub: Json = { resourceType: 'Schedule', id: resource['id'] };
-		return [{ resource: stub, fullUrl }];
-	});

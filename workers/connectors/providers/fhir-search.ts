@@ -23,8 +23,6 @@ export type Searched = {
 };
 
 export const MAX_PAGES = 1_000;
-/** Of one search, over all pages. */
-export const MAX_SEARCH_BYTES = 256 * 1_048_576;
 
 const misleading = (detail: string): Unheard => unheard('not_understood', detail);
 
@@ -57,7 +55,7 @@ export const searchAll = async (context: FetchContext, url: string): Promise<Sea
 	};
 	for (let next: string | null = url; next !== null;) {
 		if (seen.has(next)) return end(misleading('The pages run in a circle.'));
-		if (pages.length >= MAX_PAGES || bytes > MAX_SEARCH_BYTES) {
+		if (pages.length >= MAX_PAGES) {
 			return end(unheard('too_large', 'The search has more pages than allowed.'));
 		}
 		seen.add(next);

@@ -1,7 +1,6 @@
 // Connector for FHIR R4 servers: Slot searches paged to the end, directory beside, booking by plain
 // FHIR. A page that fails makes the answer partial; only a whole listing is complete.
 import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
-import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
 import { toInstant } from '#domain/time.ts';
 import type { Connector, PollRequest } from '../connector.ts';
 import { readByDifference } from '../difference-reading.ts';
@@ -26,7 +25,8 @@ import {
 	type Page,
 	type Searched
 } from './fhir-search.ts';
-import { createSlotReader, uselessness } from './slot-facts.ts';
+import { sameFacts } from './schedule-facts.ts';
+import { uselessness } from './slot-facts.ts';
 
 export const silentOf = (
 	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
@@ -39,13 +39,6 @@ export const silentOf = (
 	bytes
 });
 
-export const sameFacts = (a: readonly ScheduleFact[], b: readonly ScheduleFact[]): boolean =>
-	a.length === b.length &&
-	a.every((fact, at) => {
-		const other = b[at];
-		return other !== undefined && fact.key === other.key && sameSchedule(fact, other);
-	});
-
 const zoneCounts = (calendar: Calendar): Record<string, number> => {
 	const counts: Record<string, number> = {};
 	for (const { zone } of calendar.schedules.values()) {
@@ -54,7 +47,12 @@ const zoneCounts = (calendar: Calendar): Record<string, number> => {
 	return counts;
 };
 
-type Read = { readonly reading: Reading; readonly pages: readonly Page[] };
+type Read = {
+	readonly reading: Reading;
+	readonly pages: readonly Page[];
+	/** Cutting failed, and was not known to fail before. */
+	readonly isNewlyUncuttable: boolean;
+};
 
 /** Cutting this server's pages went wrong the last time: they were kept as lines. */
 const isUncuttable = (ledger: Ledger | null): boolean =>
@@ -70,15 +68,15 @@ const readPages = (
 		readonly ledger: Ledger | null;
 	}
 ): Read | null => {
-	const context = { ...calendar, notes: poll.request.source.notes };
-	const how = { reader: createSlotReader(context, 'bundle'), window: poll.window };
+	const how = { reader: calendar.reader, window: poll.window };
 	const parts = partsOfPages(isUncuttable(poll.ledger) ? (reopenParsed(pages) ?? pages) : pages);
 	const quick = poll.ledger === null ? null : readByDifference(poll.ledger, parts, how);
 	const reading = quick ?? readInFull(parts, how);
-	if (!reading.isMiscut) return { reading, pages };
+	if (!reading.isMiscut) return { reading, pages, isNewlyUncuttable: false };
 	const parsed = reopenParsed(pages);
 	if (parsed === null) return null;
-	return { reading: readInFull(partsOfPages(parsed), how), pages: parsed };
+	const whole = readInFull(partsOfPages(parsed), how);
+	return { reading: whole, pages: parsed, isNewlyUncuttable: true };
 };
 
 type Composed = { readonly answer: SpokenAnswer; readonly keep: (() => KeptSearch) | null };
@@ -97,7 +95,7 @@ const compose = (
 	const { reading, pages } = read;
 	const window = windowOf(request.now, request.source);
 	const complete = searched.fault === null && !reading.isDoubtful;
-	const facts = [...calendar.schedules.values()].map(({ fact }) => fact);
+	const { facts } = calendar;
 	const serverMs = pages[0]?.file.dateMs ?? null;
 	const answer: SpokenAnswer = {
 		state: complete ? 'complete' : 'partial',
@@ -125,7 +123,11 @@ const compose = (
 };
 
 /** Lists the window and composes the answer; silent when not even one page came. */
-const pollByListing = async (polling: Polling, spent: number): Promise<Composed | SilentAnswer> => {
+const pollByListing = async (
+	polling: Polling,
+	spent: number,
+	onUncuttable: FhirParts['onUncuttable']
+): Promise<Composed | SilentAnswer> => {
 	const { request, context, calendars, features, known } = polling;
 	const window = windowOf(request.now, request.source);
 	const searched = await searchAll(context, slotSearch(baseOf(request.source.url), window));
@@ -157,6 +159,7 @@ const pollByListing = async (polling: Polling, spent: number): Promise<Composed 
 		const detail = 'A page of slots could not be read.';
 		return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, bytes);
 	}
+	if (read.isNewlyUncuttable) onUncuttable(request.source.key);
 	return compose(request, known, { searched, calendar, read, bytes });
 };
 
@@ -165,11 +168,12 @@ const isDescription = ({ resource }: { readonly resource: unknown }): boolean =>
 	resource.resourceType !== 'Slot';
 
 const contextOf = (
-	http: HttpClient,
+	parts: FhirParts,
 	request: PollRequest,
 	known: KeptSearch | null
 ): FetchContext => ({
-	http,
+	http: parts.http,
+	budget: { left: parts.listingBytes },
 	caller: {
 		key: request.source.key,
 		url: request.source.url,
@@ -180,24 +184,32 @@ const contextOf = (
 	kept: known?.files ?? new Map<string, KeptFile>()
 });
 
-/** Creates the connector; `kept` bounds what it remembers between polls. */
-export const createFhirSlots = (
-	http: HttpClient,
-	kept: Kept<KeptSearch>
-): Connector & { clear: () => void } => {
+export type FhirParts = {
+	readonly http: HttpClient;
+	/** Bounds what is remembered between polls. */
+	readonly kept: Kept<KeptSearch>;
+	/** All pages of one poll together, unpacked. */
+	readonly listingBytes: number;
+	/** Told when the pages of a source cannot be cut and must be parsed as a whole: slow, not wrong. */
+	readonly onUncuttable: (sourceKey: string) => void;
+};
+
+/** Creates the connector. */
+export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => void } => {
+	const { http, kept, listingBytes } = parts;
 	const calendars = createCalendars();
 	const poll = async (request: PollRequest): Promise<Answer> => {
 		const { source, token } = request;
 		const basis = request.wantFull ? null : request.basis;
 		const found = kept.find(source.key, basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
-		const context = contextOf(http, request, known);
+		const context = contextOf(parts, request, known);
 		const features = await calendars.features(context, baseOf(source.url));
 		if (!features.ok) return silentOf(features.fault, features.bytes);
 		const polling = { request, context, calendars, features: features.value, known };
 		const composed =
 			(await pollByUpdates(polling, features.bytes)) ??
-			(await pollByListing(polling, features.bytes));
+			(await pollByListing(polling, features.bytes, parts.onUncuttable));
 		if ('state' in composed) return composed;
 		const { answer, keep } = composed;
 		const detail = uselessness(answer.flags);
@@ -209,7 +221,8 @@ export const createFhirSlots = (
 		return answer;
 	};
 	const booking = createFhirBooking(http, async (caller, signal, now) => {
-		const context = { http, caller, now, signal, kept: new Map<string, KeptFile>() };
+		const budget = { left: listingBytes };
+		const context = { http, caller, now, signal, budget, kept: new Map<string, KeptFile>() };
 		const features = await calendars.features(context, baseOf(caller.url));
 		return features.ok ? features.value.isSlotWritable : null;
 	});

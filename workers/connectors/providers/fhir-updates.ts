@@ -8,7 +8,6 @@ import { windowOf } from '../poll-window.ts';
 import { baseOf, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
 import { partsOfPages, searchAll, slotSearch } from './fhir-search.ts';
-import { createSlotReader } from './slot-facts.ts';
 
 /** Listings of fewer pages are simply asked for again. */
 export const PAGES_WORTH_UPDATES = 20;
@@ -47,8 +46,7 @@ export const pollByUpdates = async (polling: Polling, spent: number): Promise<Up
 	const isFiltered = !searched.ignored.includes('_lastUpdated');
 	if (searched.fault !== null || !isFiltered || searched.pages.length >= known.files.size)
 		return null;
-	const slots = { ...calendar, notes: request.source.notes };
-	const how = { reader: createSlotReader(slots, 'bundle'), window };
+	const how = { reader: calendar.reader, window };
 	const reading = readInFull(partsOfPages(searched.pages), how);
 	const { flags, listing } = reading;
 	if (reading.isMiscut || flags.badRecords > 0 || flags.orphans > 0 || listing.form !== 'full') {

@@ -10,7 +10,7 @@ import {
 	type Region,
 	type VisitKind
 } from '#domain/codes.ts';
-import type { ScheduleFact } from '#domain/schedule.ts';
+import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Directory } from './directory.ts';
 import {
@@ -311,3 +311,12 @@ export const describeSchedules = (
 	}
 	return described;
 };
+
+/** Equal lists of schedules, in the same order. */
+export const sameFacts = (a: readonly ScheduleFact[], b: readonly ScheduleFact[]): boolean =>
+	a === b ||
+	(a.length === b.length &&
+		a.every((fact, at) => {
+			const other = b[at];
+			return other !== undefined && fact.key === other.key && sameSchedule(fact, other);
+		}));

@@ -1,7 +1,7 @@
 // Connector for SMART Scheduling Links: manifest, NDJSON files, only the changed ones. Read-only:
 // booking happens on the publisher's own pages. Unread files make the answer partial or silent.
 import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
-import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
+import type { ScheduleFact } from '#domain/schedule.ts';
 import { toInstant, type Instant } from '#domain/time.ts';
 import type { Connector, PollRequest } from '../connector.ts';
 import {
@@ -16,11 +16,16 @@ import { readInFull } from '../full-reading.ts';
 import type { HttpClient } from '../http-client.ts';
 import type { Unheard } from '../http-faults.ts';
 import type { Kept } from '../kept-bodies.ts';
-import { parsePiece, type Ledger, type Part, type Reading } from '../ledger.ts';
+import { parsePiece, type Ledger, type Part, type Reading, type SlotReader } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
-import { createDirectory, MAX_DIRECTORY, type DirectoryEntry } from './directory.ts';
-import { describeSchedules, type DescribedSchedule } from './schedule-facts.ts';
+import {
+	createDirectory,
+	MAX_DIRECTORY,
+	scheduleEntriesOf,
+	type DirectoryEntry
+} from './directory.ts';
+import { describeSchedules, sameFacts, type DescribedSchedule } from './schedule-facts.ts';
 import { createSlotReader, uselessness } from './slot-facts.ts';
 import {
 	manifestFaults,
@@ -33,8 +38,16 @@ import {
 export type KeptPublication = {
 	readonly files: ReadonlyMap<string, KeptFile>;
 	readonly ledger: Ledger;
-	readonly facts: readonly ScheduleFact[];
+	readonly described: Described;
 	readonly notesText: string;
+};
+
+/** What the describing files say; made anew only when one of them changed. */
+type Described = {
+	readonly schedules: ReadonlyMap<string, DescribedSchedule>;
+	readonly facts: readonly ScheduleFact[];
+	readonly reader: SlotReader;
+	readonly fileCount: number;
 };
 
 export const publicationBytes = (kept: KeptPublication): number => {
@@ -108,13 +121,6 @@ const isWhole = (file: KeptFile): boolean => {
 const partsOf = (files: readonly KeptFile[]): Part[] =>
 	files.map((file) => ({ name: file.url, body: bodyOfLines(file.body) }));
 
-const sameFacts = (a: readonly ScheduleFact[], b: readonly ScheduleFact[]): boolean =>
-	a.length === b.length &&
-	a.every((fact, at) => {
-		const other = b[at];
-		return other !== undefined && fact.key === other.key && sameSchedule(fact, other);
-	});
-
 const zoneCounts = (schedules: Iterable<DescribedSchedule>): Record<string, number> => {
 	const counts: Record<string, number> = {};
 	for (const { zone } of schedules) counts[zone.from] = (counts[zone.from] ?? 0) + 1;
@@ -177,6 +183,26 @@ const validAtOf = (gathered: Gathered): Instant =>
 	gathered.manifest.transactionAt ??
 	toInstant(gathered.manifestFile.dateMs ?? gathered.request.now);
 
+const describedBy = (gathered: Gathered, files: readonly KeptFile[]): Described => {
+	const { kept, request } = gathered;
+	const isSame = ({ of, result }: Fetched): boolean =>
+		result.ok && result.isSame && kept?.files.has(of.url) === true;
+	if (kept !== null && gathered.directory.every(isSame)) {
+		const count = kept.described.fileCount;
+		if (count === gathered.directory.length) return kept.described;
+	}
+	const { source } = request;
+	const entries = entriesOf(files);
+	const schedules = describeSchedules(createDirectory(entries), source);
+	const directory = createDirectory(scheduleEntriesOf(entries));
+	return {
+		schedules,
+		facts: [...schedules.values()].map(({ fact }) => fact),
+		reader: createSlotReader({ directory, schedules, notes: source.notes }, 'file'),
+		fileCount: gathered.directory.length
+	};
+};
+
 /** The answer of what was gathered, and what to keep of it when it is committed. */
 const compose = (
 	gathered: Gathered
@@ -188,9 +214,8 @@ const compose = (
 		return file === undefined ? [] : [file];
 	});
 	const whole = filesOf(gathered.slots).filter(isWhole);
-	const directory = createDirectory(entriesOf(directoryFiles));
-	const schedules = describeSchedules(directory, source);
-	const reader = createSlotReader({ directory, schedules, notes: source.notes }, 'file');
+	const described = describedBy(gathered, directoryFiles);
+	const { schedules, facts, reader } = described;
 	const parts = partsOf(whole);
 	const how = { reader, window };
 	const missesFiles = whole.length < gathered.manifest.slots.length;
@@ -198,8 +223,7 @@ const compose = (
 		(kept === null || missesFiles ? null : readByDifference(kept.ledger, parts, how)) ??
 		readInFull(parts, how);
 	const complete = !isPartial(gathered, reading, whole);
-	const facts = [...schedules.values()].map(({ fact }) => fact);
-	const isSame = kept !== null && sameFacts(kept.facts, facts);
+	const isSame = kept !== null && sameFacts(kept.described.facts, facts);
 	const files = new Map(
 		[gathered.manifestFile, ...directoryFiles, ...whole].map((file) => [file.url, file])
 	);
@@ -222,18 +246,19 @@ const compose = (
 		bytes: gathered.bytes
 	};
 	const notesText = JSON.stringify(source.notes);
-	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), facts, notesText });
+	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), described, notesText });
 	return { answer, keep: complete ? keep : null };
 };
 
 const gather = async (
-	http: HttpClient,
+	{ http, listingBytes }: LinksParts,
 	request: PollRequest,
 	kept: KeptPublication | null
 ): Promise<Gathered | SilentAnswer> => {
 	const { source, now, signal } = request;
 	const context: FetchContext = {
 		http,
+		budget: { left: listingBytes },
 		caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
 		now,
 		signal,
@@ -264,17 +289,23 @@ const gather = async (
 	};
 };
 
-/** Creates the connector; `kept` bounds what it remembers between polls. */
-export const createSmartSchedulingLinks = (
-	http: HttpClient,
-	kept: Kept<KeptPublication>
-): Connector => ({
+export type LinksParts = {
+	readonly http: HttpClient;
+	/** Bounds what is remembered between polls. */
+	readonly kept: Kept<KeptPublication>;
+	/** All files of one poll together, unpacked. */
+	readonly listingBytes: number;
+};
+
+/** Creates the connector. */
+export const createSmartSchedulingLinks = (parts: LinksParts): Connector => ({
 	poll: async (request): Promise<Answer> => {
 		const { source, token } = request;
 		const basis = request.wantFull ? null : request.basis;
+		const { kept } = parts;
 		const found = kept.find(source.key, basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
-		const gathered = await gather(http, request, known);
+		const gathered = await gather(parts, request, known);
 		if ('state' in gathered) return gathered;
 		const { answer, keep } = compose(gathered);
 		const useless = uselessness(answer.flags);
@@ -289,7 +320,7 @@ export const createSmartSchedulingLinks = (
 		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
 		return answer;
 	},
-	settle: kept.settle,
+	settle: parts.kept.settle,
 	book: null,
 	findBooking: null
 });
