@@ -69,7 +69,9 @@ export const createLog = ({ name, level, destination }: LogOptions): Log => {
 		timestamp: stdTimeFunctions.isoTime,
 		formatters: { level: (label: string) => ({ level: label }) }
 	};
-	return wrap(destination === undefined ? pino(options) : pino(options, destination));
+	// Written at once: what pino would otherwise keep is flushed on exit by a loop that never ends
+	// when whoever read our output is gone (EPIPE in sonic-boom 4).
+	return wrap(pino(options, destination ?? pino.destination({ dest: 1, sync: true })));
 };
 
 const STACK_LINES = 12;
