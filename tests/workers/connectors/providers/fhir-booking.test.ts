@@ -129,6 +129,16 @@ describe.each(keys)('%s', (key) => {
 		}
 	);
 
+	test('[A27] the hold of an attempt that failed does not refuse the next one', async () => {
+		const order = nextOrder();
+		clinic().setFault({ kind: 'http_500', count: 1, match: 'POST' });
+		expect(await fhir().book(order)).toMatchObject({ state: 'unconfirmed' });
+		expect(await fhir().findBooking(order)).toEqual({ state: 'absent' });
+		expect(await fhir().book({ ...order, isRepeat: true })).toMatchObject({ state: 'booked' });
+		expect(slotStatus(order)).toBe('busy');
+		expect(kept(order)).toHaveLength(1);
+	});
+
 	test('[A23] a slot that is unknown, removed or not free any more is taken', async () => {
 		const unknown = { ...nextOrder(), sourceSlotId: 'nobody-knows' };
 		expect(await fhir().book(unknown)).toEqual({ state: 'rejected', because: 'slot_taken' });
@@ -159,22 +169,31 @@ const freeSlot = {
 };
 const heldSlot = { ...freeSlot, meta: { versionId: '8' }, status: 'busy-tentative' };
 
-type Script = { post: Told; put?: Told; found?: object[] };
+type Script = {
+	post: Told;
+	put?: Told;
+	found?: object[];
+	lookup?: Told;
+	slot?: object;
+	isRepeat?: boolean;
+};
 
-const bookAt = async ({ post, put, found = [] }: Script) => {
+const bookAt = async (script: Script) => {
+	const { post, put, found = [], lookup, slot = freeSlot, isRepeat = false } = script;
 	await using server = await startFakeServer(({ method, url }) => {
 		if (url.pathname.endsWith('/metadata')) return { status: 404 };
 		if (method === 'POST') return post;
 		if (method === 'PUT') return put ?? { headers: { etag: 'W/"8"' }, body: heldSlot };
 		if (url.pathname.endsWith('/Appointment')) {
+			if (lookup !== undefined) return lookup;
 			const entry = found.map((resource) => ({ resource }));
 			return { body: { resourceType: 'Bundle', type: 'searchset', entry } };
 		}
-		return { headers: { etag: 'W/"7"' }, body: freeSlot };
+		return { headers: { etag: 'W/"7"' }, body: slot };
 	});
 	await using connectors = makeConnectors();
 	const source = makeSource({ kind: 'fhir-slots', url: `${server.url}/fhir` });
-	const order = orderOf({ source });
+	const order = orderOf({ source, isRepeat });
 	const outcome = await must(connectors['fhir-slots'].book)(order);
 	return { outcome, asked: server.asked, order };
 };
@@ -277,6 +296,21 @@ test('[A22] other people’s appointments of a server that ignores the identifie
 		identifier: [{ value: 'y' }]
 	};
 	const { outcome } = await bookAt({ post, found: [foreign] });
+	expect(outcome).toMatchObject({ state: 'unconfirmed' });
+});
+
+test('[A27] a tentative slot is taken for a first attempt and asked for by a repeat', async () => {
+	const first = await bookAt({ post: {}, slot: heldSlot });
+	expect(first.outcome).toEqual({ state: 'rejected', because: 'slot_taken' });
+	const again = await bookAt({ post: { status: 409 }, slot: heldSlot, isRepeat: true });
+	expect(again.outcome).toEqual({ state: 'rejected', because: 'slot_taken' });
+	// Whose hold it is nobody knows: it is not given away.
+	expect(steps(again.asked).filter((step) => step.startsWith('PUT'))).toEqual([]);
+});
+
+test('[A27] nobody is told "taken" while the clinic cannot say whether it has the booking', async () => {
+	const slot = { ...freeSlot, status: 'busy' };
+	const { outcome } = await bookAt({ post: {}, slot, lookup: { status: 503 }, isRepeat: true });
 	expect(outcome).toMatchObject({ state: 'unconfirmed' });
 });
 
