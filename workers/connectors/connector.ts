@@ -40,6 +40,8 @@ export type BookingOrder = {
 		readonly email: string | null;
 		readonly reason: string | null;
 	};
+	/** We may have asked for this booking before: a tentative slot may be held by ourselves. */
+	readonly isRepeat?: boolean;
 	readonly signal: AbortSignal;
 };
 

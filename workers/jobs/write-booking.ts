@@ -80,7 +80,8 @@ const consult = async (
 	const { book, findBooking } = connector;
 	if (book === null || findBooking === null) return lost;
 	const { source, bookingId } = stored.order;
-	if (stored.attempts > 1 || stored.state !== 'confirming') {
+	const isRepeat = stored.attempts > 1 || stored.state !== 'confirming';
+	if (isRepeat) {
 		const found = await ask((limit) => findBooking({ source, bookingId, signal: limit }), unknown, {
 			deadlineMs: ASK_DEADLINE_MS,
 			signal
@@ -88,7 +89,7 @@ const consult = async (
 		if (found.state === 'booked') return found;
 		if (found.state === 'unknown') return lost;
 	}
-	return await ask((limit) => book({ ...stored.order, signal: limit }), lost, {
+	return await ask((limit) => book({ ...stored.order, isRepeat, signal: limit }), lost, {
 		deadlineMs: BOOK_DEADLINE_MS,
 		signal
 	});

@@ -7,6 +7,7 @@ import type { Ask, Caller, HttpClient } from '../http-client.ts';
 import type { Heard, Unheard } from '../http-faults.ts';
 import { headerOf } from '../http-headers.ts';
 import { parsePiece } from '../ledger.ts';
+import { appointmentOf, identifierOf, identifierQuery } from './fhir-appointment.ts';
 import { baseOf } from './fhir-calendar.ts';
 import {
 	codingsOf,
@@ -18,43 +19,7 @@ import {
 	type Json
 } from './fhir-shapes.ts';
 
-/** Identifiers of ours are URNs: no domain of ours need exist for them to be unique. */
-const IDENTIFIER_SYSTEM = 'urn:ietf:rfc:3986';
-const identifierOf = (bookingId: string): string => `urn:uuid:${bookingId}`;
-const identifierQuery = (bookingId: string): string =>
-	`identifier=${encodeURIComponent(`${IDENTIFIER_SYSTEM}|${identifierOf(bookingId)}`)}`;
-
 const fhirType = 'application/fhir+json';
-const kindWords = { video: 'Video visit', phone: 'Phone call', chat: 'Chat' } as const;
-
-/** The Appointment to create. The patient travels inside it, never in an address. */
-export const appointmentOf = (order: BookingOrder): Json => {
-	const { patient, kind } = order;
-	const telecom = [
-		{ system: 'phone', value: patient.phone },
-		...(patient.email === null ? [] : [{ system: 'email', value: patient.email }])
-	];
-	return {
-		resourceType: 'Appointment',
-		contained: [
-			{
-				resourceType: 'Patient',
-				id: 'patient',
-				name: [{ family: patient.familyName, given: [patient.givenName] }],
-				telecom,
-				birthDate: patient.bornOn
-			}
-		],
-		identifier: [{ system: IDENTIFIER_SYSTEM, value: identifierOf(order.bookingId) }],
-		status: 'booked',
-		start: new Date(order.startsAt).toISOString(),
-		end: new Date(order.endsAt).toISOString(),
-		slot: [{ reference: `Slot/${order.sourceSlotId}` }],
-		participant: [{ actor: { reference: '#patient' }, status: 'accepted' }],
-		...(patient.reason !== null && { reasonCode: [{ text: patient.reason }] }),
-		...(kind !== null && { comment: kindWords[kind] })
-	};
-};
 
 const resourceOf = (heard: Heard): Json | null => {
 	const parsed = parsePiece({ bytes: heard.body, start: 0, end: heard.body.length })?.value;
@@ -157,24 +122,35 @@ const giveBack = async (session: Session, held: HeldSlot | null): Promise<void> 
 
 type Step<T> = { readonly done: BookingOutcome } | { readonly value: T };
 
-/** Step 1: the slot as it is now. Anything but free is taken, unless it is our own booking. */
-const readSlot = async (session: Session, order: BookingOrder): Promise<Step<HeldSlot | null>> => {
+/** The slot as an attempt finds it: `isOurs` = tentative, and by all we know for this booking. */
+type FoundSlot = { readonly found: HeldSlot | null; readonly isOurs: boolean };
+
+/**
+ * Step 1: the slot as it is now. Anything but free is taken, unless it is our own booking, or held
+ * tentatively since an attempt of ours whose answer was lost (A27): then the Appointment decides.
+ */
+const readSlot = async (session: Session, order: BookingOrder): Promise<Step<FoundSlot>> => {
 	const heard = await ask(session, `Slot/${order.sourceSlotId}`);
 	if (!heard.ok) return { done: unconfirmed(heard.detail) };
 	if (heard.status === 404 || heard.status === 410) return { done: rejected('slot_taken') };
-	if (heard.status === 401 || heard.status === 403) return { value: null };
+	if (heard.status === 401 || heard.status === 403) {
+		return { value: { found: null, isOurs: false } };
+	}
 	const slot = resourceOf(heard);
 	if (heard.status !== 200 || slot === null) {
 		return { done: unconfirmed(`The clinic could not be asked (${heard.status}).`) };
 	}
 	const startsAt = parseOffsetInstant(textOf(slot['start'], 60))?.at;
 	const isOther = order.source.notes.trust !== 'wall' && startsAt !== order.startsAt;
+	const isOurs = order.isRepeat === true && slot['status'] === 'busy-tentative' && !isOther;
 	if (slot['status'] !== 'free' || isOther) {
 		const before = await find(session, order.bookingId);
-		return { done: before.state === 'booked' ? before : rejected('slot_taken') };
+		if (before.state === 'booked') return { done: before };
+		if (before.state === 'unknown') return { done: unconfirmed(before.detail) };
+		if (!isOurs) return { done: rejected('slot_taken') };
 	}
 	const etag = etagOf(heard, slot);
-	return { value: etag === null ? null : { slot, etag } };
+	return { value: { found: etag === null ? null : { slot, etag }, isOurs } };
 };
 
 /** Step 2: busy-tentative, where the server lets us; null = the Appointment alone decides. */
@@ -277,15 +253,17 @@ export const createFhirBooking = (
 			if (!isSafeId(order.sourceSlotId)) return rejected('clinic_refused');
 			const read = await readSlot(session, order);
 			if ('done' in read) return read.done;
+			const { found, isOurs } = read.value;
 			let held: HeldSlot | null = null;
 			const writable = await askWritable(session.caller, order.signal, toInstant(Date.now()));
-			if (read.value !== null && writable !== false) {
-				const holding = await hold(session, read.value);
+			if (found !== null && writable !== false) {
+				const holding = isOurs ? { value: found } : await hold(session, found);
 				if ('done' in holding) return holding.done;
 				held = holding.value;
 			}
 			const outcome = await create(session, order);
-			if (outcome.state === 'rejected') await giveBack(session, held);
+			// A hold that only looks like ours runs out by itself: it may be somebody else's.
+			if (outcome.state === 'rejected' && !isOurs) await giveBack(session, held);
 			// A server that settles its slot by itself answers 409 or 412 here, which is as good.
 			if (outcome.state === 'booked' && held !== null) await putSlot(session, held, 'busy');
 			return outcome;
