@@ -17,7 +17,7 @@ declare module 'node:http' {
 	interface IncomingMessage {
 		hub?: HubApi;
 		visitor?: Visitor;
-		/** Writes a fault of a page into the hub's log under the id that the visitor sees. */
-		reportFault?: (id: string, error: unknown) => void;
+		/** Writes a fault of a page into the hub's log; the visitor sees the id. 503 = come back. */
+		reportFault?: (error: unknown) => { id: string; status: 500 | 503 };
 	}
 }

@@ -24,7 +24,6 @@ export const handle: Handle = async ({ event, resolve }) => {
 /** Never the text of an exception: an id that the log has too. */
 export const handleError: HandleServerError = ({ kind, error, event }) => {
 	if (kind !== 'unknown') return undefined;
-	const id = crypto.randomUUID().slice(0, 8);
-	event.platform?.req.reportFault?.(id, error);
-	return { message: id };
+	const reported = event.platform?.req.reportFault?.(error);
+	return reported === undefined ? undefined : { status: reported.status, message: reported.id };
 };

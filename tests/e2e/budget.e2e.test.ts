@@ -8,11 +8,28 @@ import { startTown, type Town } from './town.ts';
 let town: Town;
 let browser: TestBrowser;
 
+/** Eight providers with enough times come into the same search: a board as full as one can be. */
+const crowd = async ({ system, search }: Town): Promise<void> => {
+	const params = new URLSearchParams(search);
+	const [specialty, region] = [params.get('specialty') ?? '', params.get('region') ?? ''];
+	const { sql } = system.database;
+	await sql`update sources set next_poll_at = clock_timestamp() + interval '1 day'`;
+	await sql`
+		update schedules set specialty_ids = array[${specialty}], regions = array[${region}],
+			room_ids = (select room_ids from schedules
+				where ${specialty} = any (specialty_ids) and ${region} = any (regions) limit 1)
+		where id in (
+			select schedule_id from slots
+			where status = 'free' and removed_at is null and starts_at > clock_timestamp()
+			group by 1 having count(*) >= 6 order by count(*) desc limit 8)`;
+};
+
 beforeAll(async () => {
 	[town, browser] = await Promise.all([
 		startTown({ clinic: 'all', slotCount: 6_000 }),
 		createTestBrowser()
 	]);
+	await crowd(town);
 });
 afterAll(async () => {
 	await browser?.close();

@@ -1,6 +1,7 @@
 // What the browser tests look at: simulated clinics, workers and a hub, and one search among them
 // that has many open times.
 import { findRegion } from '#domain/codes.ts';
+import { SLOTS_PER_SCHEDULE } from '#domain/board.ts';
 import type { SlotId, SourceId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
 import { HOUR_MS } from '#domain/time.ts';
@@ -17,7 +18,7 @@ export type Town = {
 	readonly hub: HubProcess;
 	readonly clinic: RunningClinic;
 	readonly sourceId: SourceId;
-	/** `specialty=…&region=…` of the search with the most open times. */
+	/** `specialty=…&region=…` of the search whose board shows the most times. */
 	readonly search: string;
 	readonly board: string;
 	/** An address that opens a staff page. */
@@ -33,13 +34,15 @@ type Crowded = { readonly specialty: string; readonly region: string; readonly o
 
 const crowdedSearch = async ({ database }: System): Promise<Crowded | undefined> => {
 	const [found] = await database.sql<Crowded[]>`
-		select sp as specialty, rg as region, count(*)::int as open
-		from schedules c
-		cross join unnest(c.specialty_ids) sp cross join unnest(c.regions) rg
-		join slots s on s.schedule_id = c.id
-		where s.status = 'free' and s.remaining > 0 and s.removed_at is null
-			and s.starts_at > clock_timestamp()
-		group by 1, 2 order by 3 desc, 1, 2 limit 1`;
+		select specialty, region, sum(least(open, ${SLOTS_PER_SCHEDULE}))::int as open from (
+			select c.id, sp as specialty, rg as region, count(*)::int as open
+			from schedules c
+			cross join unnest(c.specialty_ids) sp cross join unnest(c.regions) rg
+			join slots s on s.schedule_id = c.id
+			where s.status = 'free' and s.remaining > 0 and s.removed_at is null
+				and s.starts_at > clock_timestamp()
+			group by 1, 2, 3
+		) each group by 1, 2 order by 3 desc, 1, 2 limit 1`;
 	return found;
 };
 

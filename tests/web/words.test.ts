@@ -1,7 +1,7 @@
 // The message catalogue against the components, both ways.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, type AST } from 'svelte/compiler';
+import { parse } from 'svelte/compiler';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../ops/embedded/paths.ts';
 
@@ -39,12 +39,12 @@ const hasLetters = (text: string): boolean => /\p{L}{2}/u.test(text.replaceAll(/
 const wordsIn = (node: unknown, found: string[]): void => {
 	if (Array.isArray(node)) for (const one of node) wordsIn(one, found);
 	if (typeof node !== 'object' || node === null || Array.isArray(node)) return;
-	const { type, name, data, value } = node as AST.Text & AST.Attribute;
-	if (String(type) === 'Attribute') {
-		// Attribute texts are names for machines, but for those that are read out or shown.
-		if (!SPOKEN.has(name) || !Array.isArray(value)) return;
-	}
-	if (String(type) === 'Text' && hasLetters(data)) found.push(data.trim());
+	const [type, name, data, value] = ['type', 'name', 'data', 'value'].map((key): unknown =>
+		Reflect.get(node, key)
+	);
+	// Attribute texts are names for machines, but for those that are read out or shown.
+	if (type === 'Attribute' && !(SPOKEN.has(String(name)) && Array.isArray(value))) return;
+	if (type === 'Text' && hasLetters(String(data))) found.push(String(data).trim());
 	for (const child of Object.values(node)) if (typeof child === 'object') wordsIn(child, found);
 };
 

@@ -121,6 +121,9 @@ export const tellAction = async (event: RequestEvent, query: BoardQuery) => {
 
 export const saverAction = async (event: RequestEvent) => {
 	const form = await event.request.formData();
-	writeSaver(event, text(form, 'saver') === 'on');
+	const isOn = text(form, 'saver') === 'on';
+	writeSaver(event, isOn);
+	// The answer to this very request is drawn with what was just chosen.
+	event.locals.isSavingData = isOn;
 	return {};
 };
