@@ -134,8 +134,10 @@ const pollByListing = async (
 	let bytes = spent + searched.bytes;
 	if (searched.pages.length === 0 && searched.fault !== null)
 		return silentOf(searched.fault, bytes);
-	// After polls by update the kept listing is behind what was committed: read everything.
-	const ledger = known === null || known.updatesSince > 0 ? null : known.ledger;
+	// After polls by update the kept listing is behind what was committed: read everything. A38: what
+	// is missing from a listing that broke off would look like taken.
+	const isComparable = known !== null && known.updatesSince === 0 && searched.fault === null;
+	const ledger = isComparable ? known.ledger : null;
 	const first = await calendars.calendar(context, request, features, {
 		isStale: false,
 		along: known === null ? entriesOfPages(searched.pages).filter(isDescription) : []

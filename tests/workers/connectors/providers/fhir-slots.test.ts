@@ -175,6 +175,26 @@ test('[A31] a page that fails makes the answer partial, the first one silent', a
 	});
 });
 
+test('[A38] slots of a page that fails are not taken, though the source lists only free ones', async () => {
+	let fails = false;
+	const free = slots(25).map((slot) => ({ ...slot, status: 'free' }));
+	const world: World = {
+		slots: free,
+		perPage: 20,
+		over: ({ url }) =>
+			fails && url.pathname.endsWith('/Slot') && url.searchParams.get('page') === '1'
+				? { status: 503 }
+				: undefined
+	};
+	await follow(world, async ({ poll }) => {
+		expect(factsOf(await poll())).toHaveLength(25);
+		fails = true;
+		const answer = spoken(await poll());
+		expect(answer.state).toBe('partial');
+		expect(factsOf(answer).filter(({ status }) => status !== 'free')).toEqual([]);
+	});
+});
+
 const withNext = (next: string): World => ({
 	slots: [],
 	perPage: 1,
