@@ -6,6 +6,7 @@ import type { Express, Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 import type { HubApi } from '#domain/api.ts';
 import type { Clock } from '#domain/time.ts';
+import { logFault } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 import { accessLog } from './access-log.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -106,6 +107,17 @@ const apiRouter = (limits: HttpLimits): express.Router => {
 	return router;
 };
 
+/** Pages have a catch of their own; what they catch belongs in the hub's log. */
+const hearPages =
+	({ log, isUnavailable }: AppParts): RequestHandler =>
+	(req, _res, next) => {
+		req.reportFault = (error) => ({
+			id: logFault(log, 'page_failed', error),
+			status: isUnavailable(error) ? 503 : 500
+		});
+		next();
+	};
+
 export const createApp = (parts: AppParts): Express => {
 	const { hub, log, clock, linkKey, publicUrl, pages } = parts;
 	const limits = parts.limits ?? defaultLimits;
@@ -125,7 +137,7 @@ export const createApp = (parts: AppParts): Express => {
 	app.use(unlessAsset(sessionMiddleware(session, hub)));
 	app.get('/problems/:reason', problemPage);
 	app.use('/api/v1', apiRouter(limits));
-	if (pages !== null) app.use(pages);
+	if (pages !== null) app.use(hearPages(parts), pages);
 	app.use(notFound);
 	app.use(createFaultHandler(log, parts.isUnavailable));
 	return app;

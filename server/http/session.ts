@@ -25,6 +25,8 @@ declare global {
 			id: string;
 			hub: HubApi;
 			visitor: Visitor;
+			/** Logs a fault of a page; the visitor is shown the id, or asked to come back (503). */
+			reportFault: (error: unknown) => { id: string; status: 500 | 503 };
 		}
 	}
 }

@@ -88,6 +88,28 @@ test('[X7] a fault is answered with an id and no word of the exception, and logg
 	expect(line).toContain(reply.headers.get('x-request-id') ?? 'none');
 });
 
+test.each([
+	['ECONNREFUSED', 503],
+	['42P01', 500]
+])(
+	'[X7] what breaks in a page (%s) is logged under the id the page shows',
+	async (code, status) => {
+		const { get, lines } = await serve({
+			pages: (req, res) => {
+				const fault = Object.assign(new Error('select secret from patients'), { code });
+				const reported = req.reportFault(fault);
+				res.status(reported.status).send(reported.id);
+			}
+		});
+		const reply = await get('/board');
+		expect(reply.status).toBe(status);
+		const id = await reply.text();
+		const line = lines.find((one) => one.includes(id)) ?? '';
+		expect(line).toMatch(/"event":"page_failed"/);
+		expect(line).not.toMatch(/select|patients/);
+	}
+);
+
 test('[X6] the type of every problem leads to its words', async () => {
 	const { get } = await serve();
 	for (const [reason, { status, text }] of Object.entries(refusals)) {
