@@ -97,8 +97,8 @@ export type BatcherParts<C> = {
 };
 
 /**
- * V4: the first change after a quiet window leaves in the same turn of the event loop, later ones
- * wait until a window has passed since the last batch: added wait at most `windowMs`.
+ * V4: the first change after a quiet window leaves in the same turn of the event loop; otherwise the
+ * first of a batch waits one window, and those after it leave with it: wait at most `windowMs`.
  */
 export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => {
 	const { room, epoch, folding, send } = parts;
@@ -137,7 +137,8 @@ export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => 
 		add: (entries) => {
 			for (const entry of entries) take(entry);
 			if (to !== from && cancel === null) {
-				cancel = timers.set(flush, sentAt + windowMs - timers.now());
+				const isQuiet = timers.now() - sentAt >= windowMs;
+				cancel = timers.set(flush, isQuiet ? 0 : windowMs);
 			}
 		},
 		sent: () => from,

@@ -35,11 +35,12 @@ let cpuBefore = process.cpuUsage();
 const note = (text: string): void => {
 	if (!text.startsWith('42/patients,["slots:changed"')) return;
 	const at = now();
-	const [, batch] = JSON.parse(text.slice('42/patients,'.length)) as [
+	const [, told] = JSON.parse(text.slice('42/patients,'.length)) as [
 		string,
-		{ from: number; to: number }
+		{ from: number; to: number } | { seq: number }
 	];
-	for (let seq = batch.from + 1; seq <= batch.to; seq += 1) arrivals.push([seq, at]);
+	const [from, to] = 'seq' in told ? [told.seq - 1, told.seq] : [told.from, told.to];
+	for (let seq = from + 1; seq <= to; seq += 1) arrivals.push([seq, at]);
 };
 
 const viewers: RawViewer[] = [];
@@ -65,8 +66,21 @@ const report = (): ViewersReport => {
 	};
 };
 
+/**
+ * Never sleeps while it is measured: waking a sleeping process costs the one who writes to it, and
+ * real viewers are on other machines. The same for both peers.
+ */
+let isAwake = false;
+const stayAwake = (): void => {
+	if (isAwake) setImmediate(stayAwake);
+};
+
 process.on('message', (message) => {
-	if (message === 'report') process.send?.(report());
+	if (message === 'awake') {
+		isAwake = true;
+		stayAwake();
+		process.send?.('ready');
+	} else if (message === 'report') process.send?.(report());
 	else if (message === 'reset') {
 		for (const viewer of viewers) viewer.reset();
 		arrivals = [];
