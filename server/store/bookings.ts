@@ -175,6 +175,14 @@ const takePlace = async (tx: Tx, row: ClaimedPlace): Promise<void> => {
 		where id = ${row.slotId}`;
 };
 
+/** S10: whether the source has called the slot taken already, before its answer reached us. */
+const isKnownTaken = async (tx: Tx, row: ClaimedPlace): Promise<boolean> => {
+	const [slot] = await tx<{ isKnown: boolean }[]>`
+		select status in ('busy', 'busy-unavailable') or removed_at is not null as "isKnown"
+		from slots where id = ${row.slotId} for update`;
+	return slot?.isKnown === true;
+};
+
 const dropClaim = async (tx: Tx, row: ClaimedPlace): Promise<void> => {
 	await tx`select drop_claim(${row.slotId}, ${row.fence})`;
 };
@@ -188,13 +196,15 @@ export const moveSlot = async (
 	switch (outcome.state) {
 		case 'unconfirmed':
 			return;
-		case 'booked':
+		case 'booked': {
+			const isKnown = await isKnownTaken(tx, row);
 			await takePlace(tx, row);
 			// K5: the only place of a slot stays claimed while its booking stands, so that a source
 			// that lags behind its own calendar cannot offer it again. One of several places is
-			// counted by `remaining`.
-			if (!row.exclusive) await dropClaim(tx, row);
+			// counted by `remaining`. A source that knows already would never end the claim.
+			if (isKnown || !row.exclusive) await dropClaim(tx, row);
 			return;
+		}
 		case 'rejected':
 			await dropClaim(tx, row);
 			if (outcome.because === 'slot_taken') await takePlace(tx, row);

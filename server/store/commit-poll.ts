@@ -69,15 +69,19 @@ const factsOf = (listing: Listing): readonly SlotFact[] => {
 	return listing.form === 'full' ? listing.facts : listing.changed;
 };
 
-/** Tells of a key whether this answer calls its slot not free; looks only when it is asked. */
-const createBusyTest = (answer: SpokenAnswer): ((key: SlotKey) => boolean) => {
+/**
+ * Tells of a key whether this answer calls its slot not free, or lists it no longer (sources that
+ * list free slots only); looks only when it is asked.
+ */
+const createBusyTest = ({ answer, changes }: PollOutcome): ((key: SlotKey) => boolean) => {
 	let busy: Set<SlotKey> | null = null;
 	return (key) => {
-		busy ??= new Set(
-			factsOf(answer.listing)
+		busy ??= new Set([
+			...factsOf(answer.listing)
 				.filter((fact) => fact.status !== 'free' || fact.remaining <= 0)
-				.map(slotKeyOf)
-		);
+				.map(slotKeyOf),
+			...changes.filter((change) => change.kind === 'removed').map((change) => change.key)
+		]);
 		return busy.has(key);
 	};
 };
@@ -200,7 +204,7 @@ const commit = async (
 	// S11: what has begun is nobody's news; it is neither written nor told.
 	const upcoming = outcome.changes.filter((change) => startOf(change) > fence.now);
 	if (answer.listing.form !== 'unchanged') {
-		await slotRows.dropKnownClaims(tx, claim.sourceId, createBusyTest(answer));
+		await slotRows.dropKnownClaims(tx, claim.sourceId, createBusyTest(outcome));
 	}
 	if (upcoming.length === 0 && facts.length === 0) return ok(nothing);
 	const keys = upcoming.map(scheduleKeyOf);

@@ -126,8 +126,8 @@ export const updateSlots = async (tx: Tx, updates: readonly SlotUpdate[]): Promi
 };
 
 /**
- * S10: where the source calls a slot not free (`isBusy`), claims of bookings that stand are dropped:
- * the source knows them now. Claims of bookings that are not settled yet stay.
+ * S10: where the source calls a slot not free or lists it no longer (`isBusy`), claims of bookings
+ * that stand are dropped: the source knows them now. Claims of bookings that are not settled yet stay.
  */
 export const dropKnownClaims = async (
 	tx: Tx,

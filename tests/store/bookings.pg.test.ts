@@ -84,6 +84,13 @@ test('[K5] booked: the slot is taken, and stays claimed whatever its source says
 	});
 });
 
+test('[S10] a source that called the slot busy before we heard from it knows of the booking', async () => {
+	const one = await confirmed();
+	await world.sql`update slots set status = 'busy', remaining = 0 where id = ${one.slotId}`;
+	await settleBooking(world.sql, one.bookingId, booked);
+	expect(await rowsOf(one.slotId, one.bookingId)).toMatchObject({ slot: 3, claims: [] });
+});
+
 test('[K5] one of several places is counted off', async () => {
 	const one = await confirmed(3);
 	const settled = await settleBooking(world.sql, one.bookingId, booked);

@@ -347,6 +347,16 @@ describe('our own claims', () => {
 		expect(await rowOf('s0')).toMatchObject({ claim_fences: [] });
 	});
 
+	test('[S10] also when the source lists free slots only: what it lists again is open', async () => {
+		const sourceId = await makePolledSource(sql, [makeFact(0), makeFact(1)]);
+		const id = (await slotIds(sql)).get('s0') ?? 0;
+		await book(sourceId, id, 'booked');
+		await poll(sql, sourceId, { facts: [makeFact(1)] });
+		expect(await rowOf('s0')).toMatchObject({ claim_fences: [], claim_untils: [] });
+		const freed = await poll(sql, sourceId, { facts: [makeFact(0), makeFact(1)] });
+		expect(freed.entries[0]?.changes).toEqual([[id, 1, minute, 15, 1, 1]]);
+	});
+
 	test('[S10] the claim of an unsettled booking stays', async () => {
 		const sourceId = await makePolledSource(sql, [makeFact(0)]);
 		const id = (await slotIds(sql)).get('s0') ?? 0;
