@@ -1,6 +1,7 @@
 // The whole system of one test: its own database and Redis part, simulated clinics in this
 // process, hubs and workers as real processes. Everything is closed with the test.
 import type { SourceId } from '#domain/ids.ts';
+import { must } from '#domain/result.ts';
 import { toInstant } from '#domain/time.ts';
 import { slotStates, slotStateOf, type SlotStatus } from '#domain/slot.ts';
 import { SourceSettings } from '#domain/source.ts';
@@ -17,8 +18,8 @@ import type { SeenSlot } from './viewer.ts';
 export type HubProcess = TestProcess & { url: string };
 
 export type System = {
-	database: TestDatabase;
-	redis: TestRedis;
+	database: Servers['database'];
+	redis: Servers['redis'];
 	clinics: RunningClinics;
 	epoch: string;
 	sourceIds: ReadonlyMap<string, SourceId>;
@@ -38,6 +39,14 @@ export type SystemOptions = {
 	/** How often each source may be polled, ms. */
 	minIntervalMs?: number;
 	env?: Record<string, string>;
+	/** Servers of the test's own, for tests that kill them; the test closes them. */
+	servers?: Servers;
+};
+
+/** What the system runs on. */
+export type Servers = {
+	readonly database: Pick<TestDatabase, 'url' | 'sql'>;
+	readonly redis: Pick<TestRedis, 'url' | 'prefix'>;
 };
 
 type TruthRow = {
@@ -49,7 +58,9 @@ type TruthRow = {
 	start_minute: number;
 };
 
-const readTruth = async (database: TestDatabase): Promise<Map<string, Map<number, SeenSlot>>> => {
+const readTruth = async (
+	database: Servers['database']
+): Promise<Map<string, Map<number, SeenSlot>>> => {
 	const rows = await database.sql<TruthRow[]>`
 		select r.name as room, s.id, s.status, s.remaining,
 			(select count(*) from unnest(s.claim_untils) u where u > clock_timestamp())::int as live,
@@ -69,11 +80,25 @@ const readTruth = async (database: TestDatabase): Promise<Map<string, Map<number
 	return truth;
 };
 
+/** Parts of the run's servers that nobody else uses. */
+const createServers = async (): Promise<Servers & { close(): Promise<void> }> => {
+	const database = await createTestDatabase();
+	const redis = await createTestRedis();
+	return {
+		database,
+		redis,
+		close: async () => {
+			await redis.close();
+			await database.close();
+		}
+	};
+};
+
 export const startSystem = async (
 	options: SystemOptions = {}
 ): Promise<System & AsyncDisposable> => {
-	const database = await createTestDatabase();
-	const redis = await createTestRedis();
+	const own = options.servers === undefined ? await createServers() : null;
+	const { database, redis } = own ?? must(options.servers);
 	const clinics = await startClinics({
 		seed: options.seed ?? 1,
 		startAt: Date.now(),
@@ -123,8 +148,7 @@ export const startSystem = async (
 		close: async () => {
 			await Promise.all(running.map((one) => one.close()));
 			await clinics.close();
-			await redis.close();
-			await database.close();
+			await own?.close();
 		}
 	});
 };

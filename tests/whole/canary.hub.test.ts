@@ -131,6 +131,7 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 	await using system = await startSystem({ keys: ['bluestem'], slotCount: 60 });
 	const [clinic] = system.clinics.clinics;
 	const ear = await listenToRedis(system.redis.url);
+	const redis = new Redis(system.redis.url);
 	const hub = await system.startHub();
 	const workers = await system.startWorkers();
 	try {
@@ -150,7 +151,7 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 		expect(patient).toContain(canary.familyName);
 		expect([
 			...hits('Redis commands', ear.heard.join('\n')),
-			...hits('Redis keys and values', await dumpRedis(system.redis.client)),
+			...hits('Redis keys and values', await dumpRedis(redis)),
 			...hits('tables', await dumpTables(system)),
 			...hits('log of the hub', hub.output()),
 			...hits('log of the workers', workers.output())
@@ -160,5 +161,6 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 		expect(audit.length).toBeGreaterThan(1);
 	} finally {
 		ear.close();
+		redis.disconnect();
 	}
 });

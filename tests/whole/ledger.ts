@@ -38,7 +38,7 @@ export const differences = (
 };
 
 /** P1, P10: what is wrong with holds, bookings and the log; empty when all is well. */
-export const ledgerFaults = async ({ sql }: TestDatabase): Promise<string[]> => {
+export const ledgerFaults = async ({ sql }: Pick<TestDatabase, 'sql'>): Promise<string[]> => {
 	const overlapping = await sql<{ slot_id: number }[]>`
 		select a.slot_id
 		from holds a
