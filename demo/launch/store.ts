@@ -10,12 +10,16 @@ import { PlainError } from '../../ops/embedded/plain-error.ts';
 export type SeededSource = { id: SourceId; settings: SourceSettings };
 
 export type Store = {
-	/** Brings the schema up to date and makes the sources exactly these. */
+	/** Brings the schema up to date and makes the demo's sources exactly these. */
 	seed: (sources: readonly SourceSettings[]) => Promise<SeededSource[]>;
 	/** How many of the demo's sources have answered at least once. */
 	countAnswered: () => Promise<number>;
 	close: () => Promise<void>;
 };
+
+/** O18: a database that the environment names may hold somebody's real sources. */
+const isLocal = ({ url }: SourceSettings): boolean =>
+	['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 
 const seedSources = async (
 	sql: Sql,
@@ -23,14 +27,17 @@ const seedSources = async (
 ): Promise<SeededSource[]> => {
 	const keys = new Set(sources.map(({ key }) => key));
 	for (const known of await listSources(sql)) {
-		if (!keys.has(known.settings.key)) await deleteSource(sql, known.id);
+		const isOurs = isLocal(known.settings) && !keys.has(known.settings.key);
+		if (isOurs) await deleteSource(sql, known.id);
 	}
 	const seeded: SeededSource[] = [];
 	for (const settings of sources) {
 		seeded.push({ id: await upsertSource(sql, settings), settings });
 	}
 	// Whatever kept a source away last time (the machine slept, the clinic was not there) is over.
-	await sql`update sources set next_poll_at = now(), polling_until = null, failures = 0`;
+	await sql`
+		update sources set next_poll_at = now(), polling_until = null, failures = 0
+		where id = any (${seeded.map(({ id }) => id)}::bigint[])`;
 	return seeded;
 };
 
