@@ -152,7 +152,10 @@ export const dropKnownClaims = async (
 	}
 };
 
-/** Upcoming slots of a schedule that are on no viewer's way out: for moves between rooms. */
+/**
+ * Upcoming slots of schedules that move between rooms. Locked, so that a hold under way is told
+ * where its schedule goes: the move waits for it, or it for the move.
+ */
 export const readUpcoming = (
 	tx: Tx,
 	scheduleIds: readonly ScheduleId[]
@@ -163,4 +166,4 @@ export const readUpcoming = (
 	from slots
 	where schedule_id = any(${[...scheduleIds]}) and removed_at is null
 		and starts_at > clock_timestamp()
-	order by id`;
+	order by id for update`;

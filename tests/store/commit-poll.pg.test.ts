@@ -5,6 +5,7 @@ import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { upsertSource, claimPoll } from '#server/store/sources.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 import {
 	claim,
 	claimSlot,
@@ -399,6 +400,30 @@ describe('schedules that move', () => {
 				['dermatology:us-id', [[ids.get('s0'), 1, minute, 15, 1, 1]]]
 			])
 		);
+	});
+
+	test('[S5] a hold placed while its schedule moves is told where the schedule goes', async () => {
+		const sourceId = await makePolledSource(sql, [makeFact(0), makeFact(1)]);
+		const id = (await slotIds(sql)).get('s0') ?? 0;
+		const gate = Promise.withResolvers<null>();
+		const isPlaced = Promise.withResolvers<null>();
+		const holding = sql.begin(async (tx) => {
+			await tx`select place_hold(${'a'.repeat(64)}, gen_random_uuid(), ${id}, 60000, 2, 20)`;
+			isPlaced.resolve(null);
+			await gate.promise;
+		});
+		await isPlaced.promise;
+		let isOver = false;
+		const moving = poll(sql, sourceId, {
+			facts: [makeFact(0), makeFact(1)],
+			schedules: [makeSchedule({ regions: ['US-ID'] })]
+		}).finally(() => (isOver = true));
+		// The poll waits for the hold, or (and that is the fault) is done without it.
+		await until(async () => isOver || (await sql`select 1 from pg_locks where not granted`).length);
+		gate.resolve(null);
+		await Promise.all([holding, moving]);
+		const told = (await readWholeLog(sql, 'dermatology:us-id')).flatMap(({ changes }) => changes);
+		expect(told.find((change) => change[0] === id)).toEqual([id, 1, minute, 15, 2, 0]);
 	});
 
 	test('[S5] a changed name or plan moves nothing and writes no entry', async () => {
