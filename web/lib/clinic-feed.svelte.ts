@@ -3,6 +3,7 @@
 import { refreshAll } from '$app/navigation';
 import type { ClinicSnapshot } from '#domain/booking.ts';
 import type { ClinicChange, JoinReply, RoomBatch } from '#domain/protocol.ts';
+import { createArrivals, type Arrivals } from './arrivals.ts';
 import { judgeBatch } from './feed-model.ts';
 import { ACK_TIMEOUT_MS, openProviderLink, type Link, type LinkState } from './link.ts';
 import type { ProviderSocket } from './link.ts';
@@ -11,7 +12,7 @@ import type { ProviderSocket } from './link.ts';
 const GATHER_MS = 200;
 const BEHIND_PATIENCE_MS = 1_000;
 
-type Place = Pick<ClinicSnapshot, 'epoch' | 'seq'>;
+type Place = Pick<ClinicSnapshot, 'epoch' | 'seq' | 'bookings'>;
 
 export class ClinicFeed {
 	link: LinkState | 'off' = $state('off');
@@ -20,6 +21,7 @@ export class ClinicFeed {
 	missed = $state(0);
 	#epoch: string;
 	#heads: Map<string, number>;
+	#arrivals: Arrivals;
 	#room: string;
 	#live: Link<ProviderSocket> | null = null;
 	#isJoining = false;
@@ -30,6 +32,7 @@ export class ClinicFeed {
 		this.#room = room;
 		this.#epoch = place.epoch;
 		this.#heads = new Map([[room, place.seq]]);
+		this.#arrivals = createArrivals(place);
 	}
 
 	/** `onBookings` hears how many new bookings a batch told of. */
@@ -113,10 +116,8 @@ export class ClinicFeed {
 		if (verdict === 'gap') this.#join(onBookings);
 		if (verdict !== 'apply') return;
 		this.#heads.set(batch.room, batch.to);
-		const arrived = batch.changes.filter(
-			(change) => change.kind === 'booking' && change.state === 'confirming'
-		);
-		if (arrived.length > 0) onBookings(arrived.length);
+		const arrived = this.#arrivals.count(batch.changes);
+		if (arrived > 0) onBookings(arrived);
 		this.#look();
 	}
 
