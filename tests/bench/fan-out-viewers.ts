@@ -66,21 +66,8 @@ const report = (): ViewersReport => {
 	};
 };
 
-/**
- * Never sleeps while it is measured: waking a sleeping process costs the one who writes to it, and
- * real viewers are on other machines. The same for both peers.
- */
-let isAwake = false;
-const stayAwake = (): void => {
-	if (isAwake) setImmediate(stayAwake);
-};
-
 process.on('message', (message) => {
-	if (message === 'awake') {
-		isAwake = true;
-		stayAwake();
-		process.send?.('ready');
-	} else if (message === 'report') process.send?.(report());
+	if (message === 'report') process.send?.(report());
 	else if (message === 'reset') {
 		for (const viewer of viewers) viewer.reset();
 		arrivals = [];

@@ -203,7 +203,6 @@ const measure = async (kind: Kind, ground: Ground): Promise<Measured> => {
 	const publish = await (kind === 'ours' ? publishOurs(ground) : publishStock(ground));
 	const viewers = await openViewers(stage, ground, { count: VIEWERS, samples: SAMPLES });
 	try {
-		await ask(viewers, 'awake');
 		await tellFor(publish, WARM_MS);
 		await wait(200);
 		await ask(viewers, 'reset');
@@ -251,6 +250,19 @@ const measureIdleBytes = async (kind: Kind, ground: Ground): Promise<number> => 
 	const { bytes } = await ask<ViewersReport>(viewers, 'report');
 	for (const process of [viewers, stage.server]) process.kill('SIGKILL');
 	return (bytes / FIRST_VIEWERS) * (3_600_000 / IDLE_MS);
+};
+
+/** A median wait above this means that the machine was too busy for the peer to keep up. */
+const STARVED_MS = 100;
+const TRIES = 3;
+
+/** A starved server merges what it writes and looks cheaper than it is: such a round is repeated. */
+const measureFairly = async (kind: Kind, ground: Ground): Promise<Measured> => {
+	for (let tries = 1; ; tries += 1) {
+		const measured = await measure(kind, ground);
+		if (median(measured.waits) <= STARVED_MS || tries === TRIES) return measured;
+		process.stderr.write(`${kind} was starved by the machine: measured again\n`);
+	}
 };
 
 const STOCK = 'socket.io + redis-adapter, each change';
@@ -333,8 +345,8 @@ export const run = async (): Promise<BenchResult[]> => {
 		const ours: Measured[] = [];
 		const stock: Measured[] = [];
 		for (let round = 0; round < ROUNDS; round += 1) {
-			stock.push(await measure('stock', ground));
-			ours.push(await measure('ours', ground));
+			stock.push(await measureFairly('stock', ground));
+			ours.push(await measureFairly('ours', ground));
 		}
 		const memory: { ours: number[]; stock: number[] } = { ours: [], stock: [] };
 		for (let round = 0; round < ROUNDS; round += 1) {
