@@ -5,6 +5,7 @@ import type { ClinicSnapshot } from '#domain/booking.ts';
 import type { ClinicChange, JoinReply, RoomBatch } from '#domain/protocol.ts';
 import { createArrivals, type Arrivals } from './arrivals.ts';
 import { judgeBatch } from './feed-model.ts';
+import { joinAgainInMs, mayJoinAgain } from './join-again.ts';
 import { ACK_TIMEOUT_MS, openProviderLink, type Link, type LinkState } from './link.ts';
 import type { ProviderSocket } from './link.ts';
 
@@ -89,17 +90,21 @@ export class ClinicFeed {
 		const have = { epoch: this.#epoch, seq: this.#seq };
 		this.#live.socket.timeout(ACK_TIMEOUT_MS).emit('clinic:join', { have }, (error, reply) => {
 			this.#isJoining = false;
-			if (error === null) this.#joined(reply, onBookings);
-			this.#wasUp = true;
+			if (error === null && reply.ok) {
+				this.#joined(reply, onBookings);
+				this.#wasUp = true;
+			} else if (mayJoinAgain(error === null && !reply.ok ? reply.reason : null)) {
+				setTimeout(() => {
+					if (this.#live?.socket.connected === true) this.#join(onBookings);
+				}, joinAgainInMs(Math.random()));
+			}
 		});
 	}
 
 	#joined(
-		reply: JoinReply<ClinicChange, ClinicSnapshot>,
+		{ value }: Extract<JoinReply<ClinicChange, ClinicSnapshot>, { ok: true }>,
 		onBookings: (count: number) => void
 	): void {
-		if (!reply.ok) return;
-		const { value } = reply;
 		if (value.kind === 'delta') {
 			if (this.#wasUp) this.missed = value.batch.changes.length;
 			this.#take(value.batch, onBookings);

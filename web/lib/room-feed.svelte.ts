@@ -10,6 +10,7 @@ import { groupByDay, type DayGroup, type Ranks } from './day-groups.ts';
 import { applyChanges, applySnapshot, clearGone, judgeBatch } from './feed-model.ts';
 import { letIn, makeModel, roomsBehind } from './feed-model.ts';
 import type { Applied, FeedModel, ShownSlot } from './feed-model.ts';
+import { joinAgainInMs, mayJoinAgain } from './join-again.ts';
 import { ACK_TIMEOUT_MS, openPatientLink, type Link, type LinkState } from './link.ts';
 import type { PatientSocket } from './link.ts';
 import { toCard, toPageBoard, type Card, type PageBoard } from './page-board.ts';
@@ -156,13 +157,18 @@ export class RoomFeed {
 			.timeout(ACK_TIMEOUT_MS)
 			.emit('room:join', { room, have, query: this.#board.query }, (error, reply) => {
 				this.#joining.delete(room);
-				if (error === null) this.#joined(reply);
+				if (error === null && reply.ok) this.#joined(reply);
+				else if (mayJoinAgain(error === null && !reply.ok ? reply.reason : null)) {
+					setTimeout(() => this.#joinAgain(room), joinAgainInMs(Math.random()));
+				}
 			});
 	}
 
-	#joined(reply: JoinReply): void {
-		if (!reply.ok) return;
-		const { value } = reply;
+	#joinAgain(room: RoomName): void {
+		if (this.#live?.socket.connected === true && this.#model.heads.has(room)) this.#join(room);
+	}
+
+	#joined({ value }: Extract<JoinReply, { ok: true }>): void {
 		if (value.kind === 'delta') this.#take(value.batch);
 		if (value.kind === 'snapshot') this.#takeSnapshot(value.snapshot);
 	}
