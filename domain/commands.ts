@@ -1,7 +1,7 @@
 // Schemas of everything a person or program sends to the hub. Parsed once, at the edge.
 import { z } from 'zod';
 import { findPlanType, findRegion, findSpecialty, visitKinds } from './codes.ts';
-import { AlertSubscriptionId, BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
+import { BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
 import { isPatientRoom } from './room.ts';
 import { isZone } from './zone.ts';
 
@@ -108,4 +108,3 @@ export const SubscribeAlert = z
 	})
 	.transform((q) => ({ ...q, zone: q.zone ?? findRegion(q.region)?.defaultTimeZone ?? 'UTC' }));
 export type SubscribeAlert = z.infer<typeof SubscribeAlert>;
-export const UnsubscribeAlert = z.strictObject({ subscriptionId: AlertSubscriptionId });

@@ -45,4 +45,4 @@ export const SourceSettings = z.strictObject({
 });
 export type SourceSettings = z.infer<typeof SourceSettings>;
 
-export { freshnesses, freshnessOf, type Freshness } from './freshness.ts';
+export { freshnessOf, type Freshness } from './freshness.ts';

@@ -29,7 +29,7 @@ export type LogFields<F> = {
 				: never;
 };
 
-type Write = <const F extends Record<string, unknown> = Record<never, never>>(
+type Write = <const F extends Record<string, unknown> = Record<string, never>>(
 	event: string,
 	fields?: LogFields<F>
 ) => void;

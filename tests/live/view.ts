@@ -70,5 +70,3 @@ export const createView = (socket: PatientClient, query: BoardQuery | null, room
 		}
 	};
 };
-
-export type View = ReturnType<typeof createView>;

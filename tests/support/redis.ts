@@ -30,3 +30,15 @@ export const createTestRedis = async (): Promise<TestRedis & AsyncDisposable> =>
 		}
 	});
 };
+
+/** A connection to look into a Redis and to disturb it; close it in the test. */
+export const connectRedis = (url: string): { client: Redis } & AsyncDisposable => {
+	const client = new Redis(url, { maxRetriesPerRequest: 3 });
+	return mustClose('redis connection', {
+		client,
+		close: async () => {
+			client.disconnect();
+			await Promise.resolve();
+		}
+	});
+};

@@ -7,6 +7,7 @@ import type { SourceId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
 import { signLink } from '#server/http/links.ts';
 import { developmentKeys } from '#server/platform/config-variables.ts';
+import { connectRedis } from '../support/redis.ts';
 import { startSystem, testNow, type System } from '../support/system.ts';
 import { until } from '../support/until.ts';
 
@@ -131,7 +132,7 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 	await using system = await startSystem({ keys: ['bluestem'], slotCount: 60 });
 	const [clinic] = system.clinics.clinics;
 	const ear = await listenToRedis(system.redis.url);
-	const redis = new Redis(system.redis.url);
+	await using redis = connectRedis(system.redis.url);
 	const hub = await system.startHub();
 	const workers = await system.startWorkers();
 	try {
@@ -151,7 +152,7 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 		expect(patient).toContain(canary.familyName);
 		expect([
 			...hits('Redis commands', ear.heard.join('\n')),
-			...hits('Redis keys and values', await dumpRedis(redis)),
+			...hits('Redis keys and values', await dumpRedis(redis.client)),
 			...hits('tables', await dumpTables(system)),
 			...hits('log of the hub', hub.output()),
 			...hits('log of the workers', workers.output())
@@ -161,6 +162,5 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 		expect(audit.length).toBeGreaterThan(1);
 	} finally {
 		ear.close();
-		redis.disconnect();
 	}
 });

@@ -1,8 +1,9 @@
 // The whole system under random changes and faults: afterwards every viewer shows what the tables
 // hold, and the ledger of holds is clean. Seeds are printed; a failing one belongs in SEEDS.
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
+import { connectRedis } from '../support/redis.ts';
 import { randomFrom, type Random } from '../support/random.ts';
 import { startSystem, type HubProcess, type System } from '../support/system.ts';
 import { until } from '../support/until.ts';
@@ -123,7 +124,8 @@ test.each(SEEDS)(
 				})
 			);
 		const viewers = hubs.flatMap(watch);
-		const redis = new Redis(system.redis.url);
+		await using connection = connectRedis(system.redis.url);
+		const redis = connection.client;
 		try {
 			for (let step = 0; step < STEPS; step += 1) {
 				await act({ system, redis, hubs }, random);

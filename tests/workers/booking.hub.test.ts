@@ -5,6 +5,7 @@ import type { BookingId } from '#domain/ids.ts';
 import { createQueues } from '#workers/queues.ts';
 import type { RunningClinic } from '../../demo/clinics/start.ts';
 import { startSystem, type System } from '../support/system.ts';
+import { connectRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { createMortalRedis } from './mortal-redis.ts';
 import { canary, createPatient, type Patient } from './patient.ts';
@@ -70,7 +71,8 @@ test('[W14] a booking reaches the clinic, and its word reaches the patient', asy
 	const bookingId = await patient.book(key);
 	await untilState(patient, bookingId, 'booked');
 	expect(visitsOf(clinic)).toHaveLength(1);
-	const kept = await readAll(system.redis.client);
+	await using redis = connectRedis(system.redis.url);
+	const kept = await readAll(redis.client);
 	expect(kept).toContain('booking');
 	expect(kept).not.toContain(canary);
 	expect(workers.output()).not.toContain(canary);

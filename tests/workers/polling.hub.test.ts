@@ -7,6 +7,7 @@ import { SourceId } from '#domain/ids.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { createQueues, type Queues } from '#workers/queues.ts';
 import { startSystem, type System } from '../support/system.ts';
+import { connectRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { makeSource } from './fakes.ts';
 import { createMortalRedis } from './mortal-redis.ts';
@@ -137,7 +138,8 @@ test('[W7] Redis is emptied: every source is polled again', async () => {
 	await using system = await startSystem({ keys: fhirClinics.slice(0, 4), minIntervalMs: 500 });
 	await system.startWorkers();
 	await until(async () => await allWentOn(system, new Map()));
-	await system.redis.client.flushdb();
+	await using redis = connectRedis(system.redis.url);
+	await redis.client.flushdb();
 	const before = await readStanding(system);
 	await until(() => allWentOn(system, before), { timeoutMs: 25_000 });
 });

@@ -135,7 +135,7 @@ export type GuardOptions = {
  * passed the check, which a guard on a shared agent could not promise.
  */
 export const createGuardedConnect = (options: GuardOptions): buildConnector.connector => {
-	const lookup = options.lookup ?? (systemLookup as LookupFunction);
+	const lookup = options.lookup ?? systemLookup;
 	const build = (vouched: boolean): buildConnector.connector =>
 		buildConnector({
 			timeout: options.connectMs,

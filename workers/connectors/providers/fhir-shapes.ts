@@ -25,7 +25,7 @@ export const textOf = (value: unknown, max = MAX_TEXT): string => {
 		.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ')
 		.replace(/\s+/g, ' ')
 		.trim();
-	return clean.length <= max ? clean : [...clean].slice(0, max).join('');
+	return clean.length <= max ? clean : Array.from(clean).slice(0, max).join('');
 };
 
 /** The codings of a CodeableConcept, a list of them, or a bare Coding. */

@@ -151,7 +151,7 @@ const readOne = (slot: Json, context: SlotContext): SlotRead => {
 const signatureOf = ({ schedules, notes }: SlotContext): string =>
 	JSON.stringify([
 		notes.trust ?? 'instant',
-		[...schedules].map(([key, { zone }]) => [key, zone.candidates]).toSorted()
+		[...schedules].map(([key, { zone }]) => JSON.stringify([key, zone.candidates])).toSorted()
 	]);
 
 /**
