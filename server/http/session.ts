@@ -9,10 +9,14 @@ import { DAY_MS, toInstant } from '#domain/time.ts';
 import type { Clock } from '#domain/time.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import { readLink, signLink } from './links.ts';
+import type { LinkClaims } from './links.ts';
 import { sendRefusal } from './problem.ts';
 
 export const DEVICE_COOKIE = 'slotcast_device';
+/** A clinic's console. */
 export const STAFF_COOKIE = 'slotcast_staff';
+/** X18: the operator's own, so that opening one private link does not close the other. */
+export const OPERATOR_COOKIE = 'slotcast_operator';
 
 /** The longest browsers keep a cookie. */
 const DEVICE_MAX_AGE_MS = 400 * DAY_MS;
@@ -38,6 +42,12 @@ export type SessionParts = {
 	readonly secure: boolean;
 };
 
+const cookieOf = (role: 'clinic' | 'operator'): string =>
+	role === 'clinic' ? STAFF_COOKIE : OPERATOR_COOKIE;
+
+/** The operator's page and its data; everything else is the clinic's first. */
+const isOperators = (path: string): boolean => /^(?:\/api\/v1)?\/status(?:\/|$)/.test(path);
+
 /** What the cookies of a request tell; `device` is null when it has no (proper) device cookie. */
 export type CookieVisitor = {
 	readonly device: DeviceKey | null;
@@ -52,13 +62,20 @@ const Secret = z.uuid();
 export const deviceKeyOf = (secret: string): DeviceKey =>
 	DeviceKey.parse(createHash('sha256').update(secret).digest('hex'));
 
+/** `path` decides between two sessions of one browser; a socket is a console's. */
 export const createVisitorReader =
 	({ linkKey, clock }: Pick<SessionParts, 'linkKey' | 'clock'>) =>
-	(cookieHeader: string | undefined): CookieVisitor => {
+	(cookieHeader: string | undefined, path = '/'): CookieVisitor => {
 		const secret = Secret.safeParse(readCookie(cookieHeader, DEVICE_COOKIE)).data;
 		const device = secret === undefined ? null : deviceKeyOf(secret);
-		const token = readCookie(cookieHeader, STAFF_COOKIE);
-		const claims = token === null ? null : readLink(linkKey, token, clock.now(), 'session');
+		const claimsOf = (role: 'clinic' | 'operator'): LinkClaims | null => {
+			const token = readCookie(cookieHeader, cookieOf(role));
+			const claims = token === null ? null : readLink(linkKey, token, clock.now(), 'session');
+			return claims?.role === role ? claims : null;
+		};
+		const claims = isOperators(path)
+			? (claimsOf('operator') ?? claimsOf('clinic'))
+			: (claimsOf('clinic') ?? claimsOf('operator'));
 		if (claims === null) return { device, staff: null, staffUntil: null };
 		const { exp, ...staff } = claims;
 		return { device, staff, staffUntil: exp };
@@ -74,7 +91,7 @@ export const sessionMiddleware = (parts: SessionParts, hub: HubApi): RequestHand
 	const readVisitor = createVisitorReader(parts);
 	return (req, res, next) => {
 		req.hub = hub;
-		const found = readVisitor(req.headers.cookie);
+		const found = readVisitor(req.headers.cookie, req.path);
 		let { device } = found;
 		if (device === null) {
 			const secret = randomUUID();
@@ -106,6 +123,6 @@ export const enterRoute =
 		}
 		const maxAgeMs = toInstant(claims.exp) - now;
 		const session = signLink(linkKey, claims, 'session');
-		appendCookie(res, writeCookie(STAFF_COOKIE, session, { maxAgeMs, secure }));
+		appendCookie(res, writeCookie(cookieOf(claims.role), session, { maxAgeMs, secure }));
 		res.redirect(303, claims.role === 'clinic' ? '/console' : '/status');
 	};
