@@ -71,17 +71,29 @@ const batchesOf = (
 	return batches;
 };
 
-type Found = { readonly entries: DirectoryEntry[]; readonly bytes: number };
+type Found = {
+	readonly entries: DirectoryEntry[];
+	readonly bytes: number;
+	/** Why what was asked for may be there all the same; null = it is not. */
+	readonly trouble: Unheard | null;
+};
+
+/** Faults that pass. A server that says "no such thing" is not in trouble. */
+const troubleOf = (fault: Unheard): Unheard | null =>
+	['timeout', 'unreachable', 'http_error', 'throttled'].includes(fault.reason) ? fault : null;
 
 const readOne = async (context: FetchContext, url: string): Promise<Found> => {
 	const fetched = await fetchFile(context, url, fhirJson);
-	if (!fetched.ok) return { entries: [], bytes: fetched.bytes };
+	if (!fetched.ok) return { entries: [], bytes: fetched.bytes, trouble: troubleOf(fetched) };
 	const { body } = fetched.file;
 	const resource = parsePiece({ bytes: body, start: 0, end: body.length })?.value;
-	return { entries: [{ resource }], bytes: fetched.bytes };
+	return { entries: [{ resource }], bytes: fetched.bytes, trouble: null };
 };
 
-/** One batch by `_id`; a server that does not understand it is asked for each resource. */
+/**
+ * One batch by `_id`; a server that does not understand it is asked for each resource. One broken
+ * resource is unknown; when most cannot be had, the server is in trouble.
+ */
 const readBatch = async (
 	context: FetchContext,
 	base: string,
@@ -90,13 +102,15 @@ const readBatch = async (
 	const ids = batch.ids.join(',');
 	const found = await searchAll(context, `${base}/${batch.type}?_id=${ids}&_count=${PAGE}`);
 	if (found.fault === null && !found.ignored.includes('_id')) {
-		return { entries: entriesOfPages(found.pages), bytes: found.bytes };
+		return { entries: entriesOfPages(found.pages), bytes: found.bytes, trouble: null };
 	}
 	const single = batch.ids.slice(0, MAX_SINGLE_READS);
 	const all = await inParallel(single, (id) => readOne(context, `${base}/${batch.type}/${id}`));
+	const troubles = all.flatMap(({ trouble }) => trouble ?? []);
 	return {
 		entries: all.flatMap(({ entries }) => entries),
-		bytes: all.reduce((sum, { bytes }) => sum + bytes, found.bytes)
+		bytes: all.reduce((sum, { bytes }) => sum + bytes, found.bytes),
+		trouble: troubles.length * 2 > all.length ? (troubles[0] ?? null) : null
 	};
 };
 
@@ -136,6 +150,9 @@ export const readDirectory = async (
 			bytes += each.bytes;
 			entries.push(...each.entries);
 		}
+		// A39: half a directory would take schedules out of the rooms where they are offered.
+		const [trouble] = found.flatMap((each) => each.trouble ?? []);
+		if (trouble !== undefined) return { ok: false, fault: trouble, bytes };
 	}
 	return { ok: true, entries, bytes };
 };

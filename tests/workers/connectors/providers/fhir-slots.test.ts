@@ -311,6 +311,33 @@ test('[A35] slots of an unknown schedule make the directory be read again', asyn
 	});
 });
 
+test('[A39] actors that cannot be read for now are not taken for unknown', async () => {
+	let fails = false;
+	const role = { resourceType: 'PractitionerRole', id: 'r', practitioner: { display: 'Dr Role' } };
+	const world: World = {
+		slots: slots(3),
+		perPage: 10,
+		directory: {
+			Schedule: [
+				{ resourceType: 'Schedule', id: 'a', actor: [{ reference: 'PractitionerRole/r' }] }
+			],
+			PractitionerRole: [role]
+		},
+		over: ({ url }) =>
+			fails && url.pathname.startsWith('/fhir/PractitionerRole') ? { status: 503 } : undefined
+	};
+	await follow(world, async ({ poll, later }) => {
+		expect(spoken(await poll()).schedules?.[0]?.practitionerName).toBe('Dr Role');
+		fails = true;
+		later(61 * MINUTE_MS);
+		expect(spoken(await poll()).schedules).toBeNull();
+	});
+	// A process that knows nothing of this server yet says nothing rather than half of it.
+	await follow(world, async ({ poll }) => {
+		expect(await poll()).toMatchObject({ state: 'silent', reason: 'http_error' });
+	});
+});
+
 test('[A35] actors are found by id, one by one where the server knows no search by id', async () => {
 	const role = {
 		resourceType: 'PractitionerRole',
