@@ -28,6 +28,8 @@ export class PhiUnreadable extends Error {
 export type PhiCipher = {
 	/** Id of the key-encryption key that new data keys are wrapped with. */
 	readonly currentKeyId: string;
+	/** Ids of the keys that only read what they once wrote. */
+	readonly olderKeyIds: readonly string[];
 	newKey(patient: PatientId): WrappedKey;
 	seal(key: WrappedKey, place: PhiPlace, text: string): Uint8Array;
 	/** Throws PhiUnreadable. */
@@ -83,7 +85,8 @@ export const createPhiCipher = (keys: ReadonlyMap<string, Uint8Array>): PhiCiphe
 	for (const [id, key] of keys) {
 		if (key.length !== KEY_BYTES) throw new Error(`key ${id} is not ${KEY_BYTES} bytes long`);
 	}
-	const currentKeyId = must([...keys.keys()][0], 'a key for patient data');
+	const [first, ...olderKeyIds] = keys.keys();
+	const currentKeyId = must(first, 'a key for patient data');
 	const keyOf = (id: string): Uint8Array => {
 		const key = keys.get(id);
 		if (key === undefined) throw new PhiUnreadable();
@@ -101,6 +104,7 @@ export const createPhiCipher = (keys: ReadonlyMap<string, Uint8Array>): PhiCiphe
 	};
 	return {
 		currentKeyId,
+		olderKeyIds,
 		newKey: (patient) => wrap(randomBytes(KEY_BYTES), patient),
 		seal: (key, place, text) =>
 			encrypt(unwrap(key, place.patient), aadOfPlace(place), Buffer.from(text, 'utf8')),

@@ -70,7 +70,8 @@ export const readPatients = async (
 
 /**
  * Wraps data keys that an older key-encryption key protects with the current one, at most `limit`;
- * repeat until 0. The details themselves are not touched.
+ * repeat until 0. The details themselves are not touched. Rows under a key that we do not have stay
+ * as they are (countOtherKeys). Throws PhiUnreadable when a row was tampered with.
  */
 export const rewrapPatients = (sql: Sql, phi: PhiCipher, limit: number): Promise<number> =>
 	sql.begin(async (tx) => {
@@ -79,7 +80,7 @@ export const rewrapPatients = (sql: Sql, phi: PhiCipher, limit: number): Promise
 		const rows = await tx<Pick<SealedRow, 'id' | 'keyId' | 'wrapped'>[]>`
 			select id, key_id as "keyId", wrapped_key as wrapped
 			from patients
-			where key_id <> ${phi.currentKeyId} and length(wrapped_key) > 0
+			where key_id = any (${[...phi.olderKeyIds]}) and length(wrapped_key) > 0
 			order by id limit ${limit} for update skip locked`;
 		for (const row of rows) {
 			const next = phi.rewrap(row, row.id);
@@ -92,6 +93,16 @@ export const rewrapPatients = (sql: Sql, phi: PhiCipher, limit: number): Promise
 			await appendAudit(tx, actor, 'patient_rewrapped', ids);
 		}
 		return rows.length;
+	});
+
+/** Patients whose data key is not under the current key-encryption key. */
+export const countOtherKeys = (sql: Sql, phi: PhiCipher): Promise<number> =>
+	sql.begin(async (tx) => {
+		await actAs(tx, 'upkeep:rotate-keys');
+		const [row] = await tx<{ count: number }[]>`
+			select count(*) as count from patients
+			where key_id <> ${phi.currentKeyId} and length(wrapped_key) > 0`;
+		return row?.count ?? 0;
 	});
 
 /**

@@ -1,14 +1,16 @@
-// The nightly upkeep, started by node-cron: partitions ahead, old rows behind, keys re-wrapped, the
-// details of patients from long ago destroyed. Once a night, however many workers there are.
+// The nightly upkeep, started by node-cron: partitions ahead, old rows behind, the details of
+// patients from long ago destroyed, keys re-wrapped, the audit verified. Once a night, however many
+// workers there are.
 import { schedule } from 'node-cron';
 import type { Logger as CronLogger, ScheduledTask } from 'node-cron';
 import { MINUTE_MS } from '#domain/time.ts';
 import { logFault, publicText, type Log } from '#server/platform/log.ts';
-import type { PhiCipher } from '#server/platform/phi.ts';
+import { PhiUnreadable, type PhiCipher } from '#server/platform/phi.ts';
 import type { Sql } from '#server/platform/postgres.ts';
+import { verifyAudit, type AuditHead } from '#server/store/audit.ts';
 import { shredOldPatients } from '#server/store/old-patients.ts';
-import { rewrapPatients } from '#server/store/patients.ts';
-import { beginUpkeep, finishUpkeep } from '#server/store/upkeep-runs.ts';
+import { countOtherKeys, rewrapPatients } from '#server/store/patients.ts';
+import { beginUpkeep, finishUpkeep, lastAuditHead } from '#server/store/upkeep-runs.ts';
 import { purgeOld, rollPartitions, type PurgeCounts } from '#server/store/upkeep.ts';
 
 export type UpkeepDeps = {
@@ -24,8 +26,10 @@ export type UpkeepDeps = {
 
 export type UpkeepCounts = PurgeCounts & {
 	readonly rolled: number;
-	readonly rewrapped: number;
 	readonly shredded: number;
+	readonly rewrapped: number;
+	/** Patients whose key is still not under the current one: an older key is needed until 0. */
+	readonly otherKeys: number;
 };
 
 const BATCH = 500;
@@ -42,6 +46,38 @@ const inBatches = async (work: (limit: number) => Promise<number>): Promise<numb
 	return total;
 };
 
+/** P3: a row that cannot be opened is somebody's to look at, and no reason to leave the rest. */
+const rewrapAll = async ({ sql, phi, log }: UpkeepDeps): Promise<number> => {
+	let total = 0;
+	const batch = async (limit: number): Promise<number> => {
+		const done = await rewrapPatients(sql, phi, limit);
+		total += done;
+		return done;
+	};
+	try {
+		await inBatches(batch);
+	} catch (error) {
+		if (!(error instanceof PhiUnreadable)) throw error;
+		logFault(log, 'rewrap_failed', error);
+	}
+	return total;
+};
+
+/**
+ * P8: recomputes the chain from its beginning, and against the head that an earlier night noted.
+ * null = it is broken. The head also goes into the log, where who holds the database cannot reach.
+ */
+const checkAudit = async ({ sql, log }: UpkeepDeps): Promise<AuditHead | null> => {
+	const verdict = await verifyAudit(sql, await lastAuditHead(sql));
+	if (!verdict.intact) {
+		log.error('audit_broken', { rowId: verdict.brokenAt });
+		return null;
+	}
+	const { id, hash } = verdict.head;
+	log.info('audit_intact', { rowId: id, hash: publicText(hash) });
+	return verdict.head;
+};
+
 /** W20: null = another worker does or did this night's upkeep. */
 export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> => {
 	const { sql, phi, limits, log } = deps;
@@ -49,10 +85,11 @@ export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> 
 	if (night === null) return null;
 	const rolled = await rollPartitions(sql);
 	const purged = await purgeOld(sql, limits);
-	const rewrapped = await inBatches((limit) => rewrapPatients(sql, phi, limit));
 	const shredded = await inBatches((limit) => shredOldPatients(sql, limits.patientDays, limit));
-	const counts = { ...purged, rolled, rewrapped, shredded };
-	await finishUpkeep(sql, night, counts);
+	const rewrapped = await rewrapAll(deps);
+	const otherKeys = await countOtherKeys(sql, phi);
+	const counts = { ...purged, rolled, shredded, rewrapped, otherKeys };
+	await finishUpkeep(sql, night, { ...counts, auditHead: await checkAudit(deps) });
 	log.info('upkeep_done', { night: publicText(night), ...counts });
 	return counts;
 };

@@ -1,11 +1,14 @@
 // The nightly upkeep: once a night, and what it removes.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { createPhiCipher } from '#server/platform/phi.ts';
+import { DeviceKey, PatientId } from '#domain/ids.ts';
+import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
+import { actAs, insertPatient, readPatients } from '#server/store/patients.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { runUpkeep, scheduleUpkeep, type UpkeepDeps } from '#workers/jobs/upkeep.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { until } from '../../support/until.ts';
+import { makePatient } from '../../scheduling/world.ts';
 import { createTestLog, makeSource } from '../fakes.ts';
 
 let database: TestDatabase;
@@ -34,7 +37,7 @@ test('[W20] of many workers one does the upkeep of the night', async () => {
 	const done = await Promise.all(workers.map(({ deps }) => runUpkeep(deps)));
 	expect(done.filter((counts) => counts !== null)).toHaveLength(1);
 	expect(await runUpkeep(createDeps().deps)).toBeNull();
-	expect(workers.flatMap(({ events }) => events())).toEqual(['upkeep_done']);
+	expect(workers.flatMap(({ events }) => events())).toEqual(['audit_intact', 'upkeep_done']);
 	const [run] = await database.sql`select finished_at is not null as done, counts from upkeep_runs`;
 	expect(run).toMatchObject({ done: true, counts: { shredded: 0 } });
 });
@@ -80,8 +83,6 @@ const addVisit = async (daysAgo: number): Promise<string> => {
 
 test('[W20] details of patients whose last visit is long over are destroyed', async () => {
 	const [old, recent] = [await addVisit(366), await addVisit(364)];
-	// Keys of another generation are re-wrapped only when they open: these rows hold no real key.
-	await database.sql`update patients set key_id = ${phi.currentKeyId}`;
 	expect(await runUpkeep(createDeps().deps)).toMatchObject({ shredded: 1 });
 	const rows = await database.sql<{ id: string; kept: boolean }[]>`
 		select id, length(wrapped_key) > 0 as kept from patients`;
@@ -93,6 +94,98 @@ test('[W20] details of patients whose last visit is long over are destroyed', as
 	);
 	const audited = await database.sql`select 1 from audit where action = 'patient_shredded'`;
 	expect(audited).toHaveLength(1);
+});
+
+const device = DeviceKey.parse('c'.repeat(64));
+
+const addPatient = async (cipher: PhiCipher): Promise<PatientId> => {
+	const id = PatientId.parse(randomUUID());
+	const details = makePatient();
+	await database.sql.begin(async (tx) => {
+		await actAs(tx, `device:${device}`);
+		await insertPatient(tx, cipher, { id, device, details });
+	});
+	return id;
+};
+
+const readAll = (cipher: PhiCipher, ids: readonly PatientId[]) =>
+	database.sql.begin(async (tx) => {
+		await actAs(tx, `device:${device}`);
+		return await readPatients(tx, cipher, `device:${device}`, ids);
+	});
+
+const keyOf = (text: string): Uint8Array => Buffer.alloc(32, text);
+const rotated = createPhiCipher(
+	new Map([
+		['k2', keyOf('the next key')],
+		['k1', keyOf('a key for tests')]
+	])
+);
+
+/** Tonight's upkeep once more. */
+const nextNight = () => database.sql`update upkeep_runs set night = night - 1`;
+
+test('[P3] the night after a rotation everything is under the new key, in batches', async () => {
+	const ids: PatientId[] = [];
+	for (let made = 0; made < 501; made += 1) ids.push(await addPatient(phi));
+	const { deps } = createDeps();
+	expect(await runUpkeep({ ...deps, phi: rotated })).toMatchObject({
+		rewrapped: 501,
+		otherKeys: 0
+	});
+	const batches = await database.sql<{ size: number }[]>`
+		select cardinality(objects) as size from audit where action = 'patient_rewrapped' order by id`;
+	expect(batches.map(({ size }) => size)).toEqual([500, 1]);
+	const withoutOld = createPhiCipher(new Map([['k2', keyOf('the next key')]]));
+	expect((await readAll(withoutOld, ids)).size).toBe(501);
+	await nextNight();
+	expect(await runUpkeep({ ...deps, phi: rotated })).toMatchObject({ rewrapped: 0 });
+});
+
+test('[P3] a key nobody has is counted, and a row that does not open stops nothing else', async () => {
+	await addPatient(createPhiCipher(new Map([['k0', keyOf('long lost')]])));
+	const { deps, events } = createDeps();
+	expect(await runUpkeep({ ...deps, phi: rotated })).toMatchObject({ rewrapped: 0, otherKeys: 1 });
+	await database.sql`update patients set key_id = 'k1'`;
+	const old = await addVisit(366);
+	await nextNight();
+	expect(await runUpkeep({ ...deps, phi: rotated })).toMatchObject({ shredded: 1, otherKeys: 1 });
+	expect(events()).toEqual([
+		'audit_intact',
+		'upkeep_done',
+		'rewrap_failed',
+		'audit_intact',
+		'upkeep_done'
+	]);
+	const [row] = await database.sql`select details from patients where id = ${old}`;
+	expect(row?.['details']).toHaveLength(0);
+});
+
+test('[P8] an audit that was changed, or cut off since the last night, is an alarm', async () => {
+	const { sql } = database;
+	await addPatient(phi);
+	await addPatient(phi);
+	const { deps, lines } = createDeps();
+	const nightly = async (): Promise<unknown> => {
+		lines.length = 0;
+		await runUpkeep(deps);
+		await nextNight();
+		return lines.find(({ event }) => event.startsWith('audit_'));
+	};
+	const [last] = await sql<{ id: number }[]>`select max(id) as id from audit`;
+	const rowId = last?.id ?? 0;
+	expect(await nightly()).toMatchObject({ level: 'info', event: 'audit_intact', rowId });
+	const broken = { level: 'error', event: 'audit_broken' };
+
+	await sql`update audit set actor = actor || 'x' where id = ${rowId - 1}`;
+	expect(await nightly()).toMatchObject({ ...broken, rowId: rowId - 1 });
+	await sql`update audit set actor = left(actor, -1) where id = ${rowId - 1}`;
+
+	await sql`create table cut as select * from audit where id = ${rowId}`;
+	await sql`delete from audit where id = ${rowId}`;
+	expect(await nightly()).toMatchObject({ ...broken, rowId });
+	await sql`insert into audit select * from cut`;
+	expect(await nightly()).toMatchObject({ event: 'audit_intact', rowId });
 });
 
 test('[W20] node-cron starts it', async () => {
