@@ -4,6 +4,7 @@ import { HoldId, SlotId } from '#domain/ids.ts';
 import { isLive } from '#domain/hold.ts';
 import { toInstant } from '#domain/time.ts';
 import { placeHold } from '#server/store/holds.ts';
+import { until } from '../support/until.ts';
 import { createWorld, makeDevice, makeRequest, type World } from './world.ts';
 
 let world: World;
@@ -97,6 +98,29 @@ test('[H3] fifty requests of one device at once leave it with two live holds', a
 	await world.api.releaseHold(device, HoldId.parse(first?.id));
 	const slotId = await world.addSlot(world.scheduleId);
 	expect((await world.api.placeHold(device, { slotId, requestId: makeRequest() })).ok).toBe(true);
+});
+
+test('[H3] requests that all asked before the first of them committed count each other', async () => {
+	const device = makeDevice();
+	const slots: SlotId[] = [];
+	for (let i = 0; i < 6; i += 1) slots.push(await world.addSlot(world.scheduleId));
+	const waiting = async (): Promise<number> => {
+		const [row] = await world.sql<{ count: number }[]>`
+			select count(*) as count from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock'`;
+		return row?.count ?? 0;
+	};
+	let asked: ReturnType<World['api']['placeHold']>[] = [];
+	await world.sql.begin(async (tx) => {
+		// Whoever may hold stands here with its hold placed and not yet committed.
+		await tx`select 1 from rooms for update`;
+		asked = slots.map((slotId) =>
+			world.api.placeHold(device, { slotId, requestId: makeRequest() })
+		);
+		await until(async () => (await waiting()) === slots.length);
+	});
+	const replies = await Promise.all(asked);
+	expect(replies.filter((reply) => reply.ok)).toHaveLength(2);
 });
 
 test('[H4] a device that holds and lets go again and again is stopped after twenty', async () => {

@@ -182,6 +182,26 @@ test('[N12] an open connection of a trusted source is no way in for another sour
 	expect(reached).toBe(1);
 });
 
+test('[N12] what a trusted source may reach, another source at the same name may not', async () => {
+	let connections = 0;
+	// Speaks no TLS: that somebody came is enough.
+	const server = createTcpServer((socket) => {
+		connections += 1;
+		socket.on('error', () => {}).destroy();
+	});
+	await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+	const { port } = must(server.address()) as AddressInfo;
+	await using http = clientOf({ lookup: lookupOf([['127.0.0.1']]) });
+	const url = `https://clinic.example:${port}/`;
+	expect(await read(http, url)).toMatchObject({ ok: false, reason: 'unreachable' });
+	const before = connections;
+	expect(before).toBeGreaterThan(0);
+	const other = callerOf(url, { key: 'other', allowPrivate: false });
+	expect(await read(http, url, other)).toMatchObject({ ok: false, reason: 'refused_address' });
+	expect(connections).toBe(before);
+	await new Promise<void>((done) => server.close(() => done()));
+});
+
 test('[N12] the hub must permit private addresses as well as the source', async () => {
 	await using http = clientOf({ allowPrivate: false });
 	expect(await read(http, canary.url)).toMatchObject({ ok: false, reason: 'refused_address' });
