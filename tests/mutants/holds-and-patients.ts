@@ -1,0 +1,211 @@
+// Known bugs of holds, bookings, patient data and alerts.
+import type { Mutant } from './mutant.ts';
+
+const holdsSql = 'server/store/migrations/010-holds.sql';
+const placing = ['tests/scheduling/place-hold.pg.test.ts'];
+const confirming = ['tests/scheduling/confirm-booking.pg.test.ts'];
+const patientSql = 'server/store/migrations/011-patient-data.sql';
+const patients = ['tests/store/patients.pg.test.ts'];
+
+export const holdsAndPatients: readonly Mutant[] = [
+	{
+		name: 'hold-lives-one-moment-longer',
+		why: 'at the very end of a hold the place is refused to the next person',
+		file: holdsSql,
+		find: 'where claim.until > p_at',
+		replace: 'where claim.until >= p_at',
+		project: 'pg',
+		tests: placing,
+		catcher: 'H1'
+	},
+	{
+		name: 'hold-without-looking',
+		why: 'two people hold, and then book, the same time',
+		file: holdsSql,
+		find: '\n\t\tand live_claims(s.claim_untils, v_now) < s.remaining',
+		replace: '',
+		project: 'pg',
+		tests: placing,
+		catcher: 'H5'
+	},
+	{
+		name: 'device-limit-read-without-a-lock',
+		why: 'fifty requests at once take fifty times off the board',
+		file: holdsSql,
+		find: '\tperform pg_advisory_xact_lock(hashtextextended(p_device, 1));',
+		replace: '',
+		project: 'pg',
+		tests: placing,
+		catcher: 'H3'
+	},
+	{
+		name: 'release-tells-nobody',
+		why: 'the outbox is skipped on one path: a time let go stays held on every screen',
+		file: holdsSql,
+		find: 'entries := log_held_slot(v_slot, false);',
+		replace: "entries := '[]';",
+		project: 'pg',
+		tests: ['tests/scheduling/hold-ledger.pg.test.ts', 'tests/scheduling/hold-model.pg.test.ts'],
+		catcher: 'H12'
+	},
+	{
+		name: 'sweep-frees-nothing',
+		why: 'a hold that ran out keeps its time off the board',
+		file: holdsSql,
+		find: '\t\tv_slots := v_slots || v_hold.slot_id;\n',
+		replace: '',
+		project: 'pg',
+		tests: ['tests/scheduling/expire-holds.pg.test.ts'],
+		catcher: 'H11'
+	},
+	{
+		name: 'sweep-tells-no-screen',
+		why: 'the sweep writes its entries but publishes none',
+		file: 'server/scheduling/expire-holds.ts',
+		find: '\t\tif (entries.length > 0) publish(entries);\n',
+		replace: '',
+		project: 'pg',
+		tests: ['tests/scheduling/expire-holds.pg.test.ts'],
+		catcher: 'H11'
+	},
+	{
+		name: 'confirm-without-fence',
+		why: 'whoever overslept their hold books the place of the next person',
+		file: 'server/store/confirm-hold.ts',
+		find: ' and ${hold.fence} = any (s.claim_fences)',
+		replace: '',
+		project: 'pg',
+		tests: confirming,
+		catcher: 'K2'
+	},
+	{
+		name: 'no-constraint-below-the-holds',
+		why: 'two bookings of one practitioner overlap',
+		file: 'server/store/migrations/001-hub.sql',
+		find: "where (exclusive and state in ('confirming', 'unconfirmed', 'booked'));",
+		replace: 'where (false);',
+		project: 'pg',
+		tests: confirming,
+		catcher: 'K4'
+	},
+	{
+		name: 'request-not-remembered',
+		why: 'a double tap books twice',
+		file: holdsSql,
+		find: "\tvalues (p_device, p_request, v_asked, jsonb_build_object('id', hold_id))",
+		replace: "\tvalues (p_device, gen_random_uuid(), v_asked, jsonb_build_object('id', hold_id))",
+		project: 'pg',
+		tests: placing,
+		catcher: 'H7'
+	},
+	{
+		name: 'retry-books-without-asking',
+		why: 'an answer lost on the way becomes a second appointment at the clinic',
+		file: 'workers/jobs/write-booking.ts',
+		find: '\tif (isRepeat) {',
+		replace: '\tif (isRepeat && stored.attempts < 0) {',
+		project: 'unit',
+		tests: ['tests/workers/jobs/write-booking.test.ts'],
+		catcher: 'W14'
+	},
+	{
+		name: 'link-of-any-scheme',
+		why: "a publisher's javascript: link runs in the patient's page",
+		file: 'server/scheduling/hand-over-url.ts',
+		find: "\tif (url.protocol !== 'https:' && url.protocol !== 'http:') return null;\n",
+		replace: '',
+		project: 'unit',
+		tests: ['tests/scheduling/hand-over-url.test.ts'],
+		catcher: 'K6'
+	},
+	{
+		name: 'sealed-without-row',
+		why: "one patient's details can be put into another's row unnoticed",
+		file: 'server/platform/phi.ts',
+		find: 'p.column, p.row, p.patient',
+		replace: 'p.column, p.patient',
+		project: 'unit',
+		tests: ['tests/platform/phi.test.ts'],
+		catcher: 'P2'
+	},
+	{
+		name: 'row-security-not-forced',
+		why: "the owner of the tables reads everybody's details without saying who asks",
+		file: patientSql,
+		find: 'alter table patients force row level security;',
+		replace: '',
+		project: 'pg',
+		tests: patients,
+		catcher: 'P5'
+	},
+	{
+		name: 'audit-not-chained',
+		why: 'rows of the audit can be taken out unnoticed',
+		file: patientSql,
+		find: "v_previous := coalesce(v_last.hash, '\\x');",
+		replace: "v_previous := '\\x';",
+		project: 'pg',
+		tests: patients,
+		catcher: 'P8'
+	},
+	{
+		name: 'audit-links-not-checked',
+		why: 'a row whose own hash was made anew passes for the old one',
+		file: 'server/store/audit.ts',
+		find: ' && hex(row.previousHash) === head.hash',
+		replace: '',
+		project: 'pg',
+		tests: patients,
+		catcher: 'P8'
+	},
+	{
+		name: 'audit-cut-off-unnoticed',
+		why: 'who holds the database takes the newest rows of the audit away',
+		file: 'workers/jobs/upkeep.ts',
+		find: 'verifyAudit(sql, await lastAuditHead(sql))',
+		replace: 'verifyAudit(sql)',
+		project: 'pg',
+		tests: ['tests/workers/jobs/upkeep.pg.test.ts'],
+		catcher: 'P8'
+	},
+	{
+		name: 'fault-logged-with-its-words',
+		why: 'a driver quotes the row it choked on, and a name stands in the log',
+		file: 'server/platform/log.ts',
+		find: 'error instanceof Error ? error.name : typeof error',
+		replace: 'error instanceof Error ? error.message : typeof error',
+		project: 'unit',
+		tests: ['tests/platform/log.test.ts'],
+		catcher: 'S30'
+	},
+	{
+		name: 'alert-on-the-first-look',
+		why: 'a new clinic rings everybody for times that were open all along',
+		file: 'server/scheduling/raise-alerts.ts',
+		find: 'leftBefore !== null && decideOpened(leftBefore, left, newlyOpen)',
+		replace: 'decideOpened(leftBefore ?? 0, left, left)',
+		project: 'pg',
+		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
+		catcher: 'L4'
+	},
+	{
+		name: 'alert-after-an-error',
+		why: 'a calendar that could not be read rings people when it is back',
+		file: 'server/scheduling/raise-alerts.ts',
+		find: '.filter((s) => s.isComplete)',
+		replace: '',
+		project: 'pg',
+		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
+		catcher: 'L4'
+	},
+	{
+		name: 'notice-told-to-every-subscription',
+		why: 'one person is rung twice for the same thing',
+		file: 'server/scheduling/raise-alerts.ts',
+		find: 'told.has(deviceKey) || ',
+		replace: '',
+		project: 'pg',
+		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
+		catcher: 'L3'
+	}
+];
