@@ -4,6 +4,7 @@ import type { AlertNotice } from '#domain/alert.ts';
 import type { ScheduleId, SlotId } from '#domain/ids.ts';
 import { freshnessOf } from '#domain/freshness.ts';
 import { whenIdle } from './link.ts';
+import { addNotice } from './notice-list.ts';
 import { PageClock } from './page-clock.svelte.ts';
 import type { Card } from './page-board.ts';
 import { RoomFeed } from './room-feed.svelte.ts';
@@ -13,7 +14,6 @@ import { showNotice } from './show-notice.ts';
 /** Counts, ages and "filling up" are read anew at most this often, ms. */
 const REFRESH_EVERY_MS = 60_000;
 const LOOK_MS = 5_000;
-const MAX_NOTICES = 5;
 
 export class LivePage {
 	readonly feed: RoomFeed;
@@ -92,7 +92,9 @@ export class LivePage {
 	}
 
 	#tell(notice: AlertNotice): void {
-		this.notices = [notice, ...this.notices].slice(0, MAX_NOTICES);
+		const notices = addNotice(this.notices, notice);
+		if (notices === null) return;
+		this.notices = notices;
 		this.#hasNews = true;
 		showNotice(notice);
 	}
