@@ -1,0 +1,77 @@
+// An alert from end to end: asked for on a page, matched in the hub, raised by what a clinic does,
+// shown on the page while it is open and kept in the list.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { must } from '#domain/result.ts';
+import { until } from '../support/until.ts';
+import { createTestBrowser, untilLive, type TestBrowser } from './browser.ts';
+import { startTown, type Town } from './town.ts';
+
+let town: Town;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+	[town, browser] = await Promise.all([
+		startTown({ clinic: 'bluestem', slotCount: 1_200 }),
+		createTestBrowser()
+	]);
+});
+afterAll(async () => {
+	await browser?.close();
+	await town?.close();
+});
+
+type Supply = { scheduleId: number; name: string; ids: string[] };
+
+/** The provider of the search with the most open times of the week that counts. */
+const fullest = async (): Promise<Supply> => {
+	const search = new URLSearchParams(town.search);
+	const [row] = await town.system.database.sql<Supply[]>`
+		select c.id as "scheduleId", c.practitioner_name as name, array_agg(s.source_slot_id) as ids
+		from schedules c join slots s on s.schedule_id = c.id
+		where ${search.get('specialty')} = any (c.specialty_ids)
+			and ${search.get('region')} = any (c.regions) and s.status = 'free'
+			and s.starts_at between now() and now() + interval '6 days'
+		group by 1, 2 order by count(*) desc limit 1`;
+	return must(row, 'an open time');
+};
+
+const setAll = (ids: readonly string[], status: 'free' | 'busy'): void => {
+	for (const id of ids) town.clinic.setSlotStatus(id, status);
+};
+
+const notes = (page: Page, text: string) => page.locator('.toasts .note', { hasText: text });
+
+test('[U30] [L1] a provider that fills up is told once to the page that asked', async () => {
+	const { scheduleId, name, ids } = await fullest();
+	expect(ids.length).toBeGreaterThan(8);
+	const asking = await browser.open(`${town.hub.url}/board/provider/${scheduleId}?${town.search}`);
+	const other = await browser.open(town.board);
+	await untilLive(asking.page);
+	await untilLive(other.page);
+	await asking.page
+		.getByRole('button', { name: /^Tell me/ })
+		.first()
+		.click();
+	await asking.page.getByText('We will tell you').waitFor();
+	await untilLive(asking.page);
+
+	setAll(ids.slice(0, Math.ceil(ids.length * 0.85)), 'busy');
+	await notes(asking.page, `${name} is filling up`).waitFor({ timeout: 30_000 });
+	expect(await notes(asking.page, name).innerText()).toMatch(/: \d+ of \d+ left\./);
+
+	setAll(ids.slice(0, Math.ceil(ids.length * 0.9)), 'busy');
+	await until(async () => {
+		const rows = await town.system.database.sql`
+			select 1 from slots where schedule_id = ${scheduleId} and status = 'free'
+				and starts_at < now() + interval '6 days'`;
+		return rows.length <= Math.ceil(ids.length * 0.1) + 1;
+	});
+	expect(await notes(asking.page, name).count()).toBe(1);
+	expect(await other.page.locator('.toasts .note').count()).toBe(0);
+
+	await asking.page.goto(`${town.hub.url}/alerts`);
+	await asking.page.getByText(`${name} is filling up`).waitFor();
+	await asking.context.close();
+	await other.context.close();
+});
