@@ -81,7 +81,10 @@ const matchesOf = (bundle: Json | null): Json[] =>
 
 /** Asks the clinic whether it has our booking. The identifier is opaque: it may be in an address. */
 const find = async (session: Session, bookingId: string): Promise<BookingLookup> => {
-	const heard = await ask(session, `Appointment?${identifierQuery(bookingId)}`);
+	const heard = await ask(session, `Appointment?${identifierQuery(bookingId)}`, {
+		// FHIR servers remember searches for a minute; one from before our attempt would say "absent".
+		headers: { 'cache-control': 'no-cache' }
+	});
 	if (!heard.ok) return { state: 'unknown', detail: heard.detail };
 	const bundle = resourceOf(heard);
 	if (heard.status !== 200 || bundle?.['resourceType'] !== 'Bundle') {

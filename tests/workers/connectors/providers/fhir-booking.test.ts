@@ -310,8 +310,16 @@ test('[A27] a tentative slot is taken for a first attempt and asked for by a rep
 
 test('[A27] nobody is told "taken" while the clinic cannot say whether it has the booking', async () => {
 	const slot = { ...freeSlot, status: 'busy' };
-	const { outcome } = await bookAt({ post: {}, slot, lookup: { status: 503 }, isRepeat: true });
+	const { outcome, asked } = await bookAt({
+		post: {},
+		slot,
+		lookup: { status: 503 },
+		isRepeat: true
+	});
 	expect(outcome).toMatchObject({ state: 'unconfirmed' });
+	// A remembered search of a moment ago would not know of a booking made since.
+	const lookup = must(asked.find(({ url }) => url.pathname.endsWith('/Appointment')));
+	expect(lookup.headers['cache-control']).toBe('no-cache');
 });
 
 test('[A26] the way to join is told when the clinic tells it', async () => {
