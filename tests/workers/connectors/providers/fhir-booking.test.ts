@@ -227,7 +227,14 @@ test('[A24] the patient is inside the Appointment and in no address or header', 
 	const { asked } = await bookAt({ post: { status: 422, body: {} } });
 	for (const one of asked) {
 		const visible = one.url.href + JSON.stringify(one.headers);
-		for (const secret of ['Rosalind', 'Quillfeather', '1961', '555', 'Rash']) {
+		for (const secret of [
+			'Rosalind',
+			'Quillfeather',
+			'1961-05-23',
+			'406 555',
+			'406%20555',
+			'Rash'
+		]) {
 			expect(visible).not.toContain(secret);
 		}
 	}
