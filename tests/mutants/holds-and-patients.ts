@@ -79,6 +79,36 @@ export const holdsAndPatients: readonly Mutant[] = [
 		catcher: 'K2'
 	},
 	{
+		name: 'hold-confirmed-after-its-end',
+		why: 'a place that everybody sees free again is booked by whoever had it before',
+		file: 'server/store/confirm-hold.ts',
+		find: "hold.state === 'expired' || (hold.state === 'held' && hold.isOver)",
+		replace: "hold.state === 'expired'",
+		project: 'pg',
+		tests: confirming,
+		catcher: 'K2'
+	},
+	{
+		name: 'booking-told-to-no-console',
+		why: 'the clinic does not see a booking arrive',
+		file: 'server/scheduling/confirm-booking.ts',
+		find: '\t\tif (entries.length > 0) publish(entries);\n',
+		replace: '',
+		project: 'pg',
+		tests: confirming,
+		catcher: 'K2'
+	},
+	{
+		name: 'request-reused-for-other-words',
+		why: "a second patient's form is answered with the first one's booking",
+		file: 'server/store/confirm-hold.ts',
+		find: 'before !== null && !phi.matches(before.fingerprint, textOf(asked.command))',
+		replace: 'before !== null && before.fingerprint.length < 0',
+		project: 'pg',
+		tests: confirming,
+		catcher: 'K3'
+	},
+	{
 		name: 'no-constraint-below-the-holds',
 		why: 'two bookings of one practitioner overlap',
 		file: 'server/store/migrations/001-hub.sql',
@@ -139,6 +169,26 @@ export const holdsAndPatients: readonly Mutant[] = [
 		catcher: 'P5'
 	},
 	{
+		name: 'reading-leaves-no-trace',
+		why: 'who looked at whose details cannot be told any more',
+		file: 'server/store/patients.ts',
+		find: "\tif (found.size > 0) await appendAudit(tx, actor, 'patient_read', [...found.keys()]);\n",
+		replace: '',
+		project: 'pg',
+		tests: patients,
+		catcher: 'P7'
+	},
+	{
+		name: 'shredded-with-its-key-kept',
+		why: 'a backup brings back what a patient wanted gone',
+		file: 'server/store/patients.ts',
+		find: "set wrapped_key = '', details = ''",
+		replace: "set details = ''",
+		project: 'pg',
+		tests: patients,
+		catcher: 'P6'
+	},
+	{
 		name: 'audit-not-chained',
 		why: 'rows of the audit can be taken out unnoticed',
 		file: patientSql,
@@ -197,6 +247,16 @@ export const holdsAndPatients: readonly Mutant[] = [
 		project: 'pg',
 		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
 		catcher: 'L4'
+	},
+	{
+		name: 'notice-told-before-it-is-kept',
+		why: 'a phone that was not reached never finds what it was to be told',
+		file: 'server/scheduling/raise-alerts.ts',
+		find: 'return await raiseNotices(tx, raised);',
+		replace: 'return raised;',
+		project: 'pg',
+		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
+		catcher: 'L2'
 	},
 	{
 		name: 'notice-told-to-every-subscription',

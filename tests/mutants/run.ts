@@ -10,6 +10,7 @@ import {
 	readdirSync,
 	readFileSync,
 	rmSync,
+	statSync,
 	symlinkSync,
 	writeFileSync
 } from 'node:fs';
@@ -53,7 +54,8 @@ const copyTree = (): string => {
 	const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
 	const files = execFileSync('git', listed, { cwd: root, encoding: 'utf8' }).split('\0');
 	for (const file of files) {
-		if (file === '' || !existsSync(join(root, file))) continue;
+		// Deleted files are listed too, and so is a link to packages that lie elsewhere.
+		if (statSync(join(root, file), { throwIfNoEntry: false })?.isFile() !== true) continue;
 		mkdirSync(dirname(join(copy, file)), { recursive: true });
 		copyFileSync(join(root, file), join(copy, file));
 	}
@@ -199,17 +201,18 @@ const main = async (): Promise<boolean> => {
 	const chosen = mutants.filter(({ name }) => names.length === 0 || names.includes(name));
 	const startedAt = performance.now();
 	const copies = Array.from({ length: Math.min(LANES, chosen.length) }, copyTree);
-	try {
-		const [first] = copies;
-		if (first === undefined || !(await provePassing(first, chosen))) return false;
-		const outcomes = await runAll(copies, chosen);
-		const caught = outcomes.filter(({ verdict }) => verdict === 'caught').length;
-		const seconds = Math.round((performance.now() - startedAt) / 1_000);
-		say(`${caught} of ${chosen.length} bugs caught in ${seconds} s`);
-		return caught === chosen.length;
-	} finally {
+	// Also when somebody loses patience.
+	process.once('exit', () => {
 		for (const copy of copies) rmSync(copy, { recursive: true, force: true });
-	}
+	});
+	for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+	const [first] = copies;
+	if (first === undefined || !(await provePassing(first, chosen))) return false;
+	const outcomes = await runAll(copies, chosen);
+	const caught = outcomes.filter(({ verdict }) => verdict === 'caught').length;
+	const seconds = Math.round((performance.now() - startedAt) / 1_000);
+	say(`${caught} of ${chosen.length} bugs caught in ${seconds} s`);
+	return caught === chosen.length;
 };
 
 process.exitCode = (await main()) ? 0 : 1;
