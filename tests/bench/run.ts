@@ -11,7 +11,8 @@ const benches: Readonly<Record<string, string>> = {
 	'fan-out': './fan-out.ts',
 	holds: './holds.ts',
 	'end-to-end': './end-to-end.ts',
-	board: './board.ts'
+	board: './board.ts',
+	commands: './commands.ts'
 };
 
 /** A benchmark that takes longer than this is stuck. */
