@@ -123,6 +123,7 @@ export type HoldRefusal =
 	| 'slot_gone'
 	| 'slot_past'
 	| 'hold_limit'
+	| 'too_many_requests'
 	| 'hold_expired'
 	| 'hold_unknown'
 	| 'request_reused';

@@ -14,6 +14,7 @@ import type { DatabaseWatch } from '#server/health.ts';
 import { createApp } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
 import type { Health } from '#server/http/health-routes.ts';
+import { createQuota, defaultLimits, networkOf } from '#server/http/limits.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { createOriginCheck, mayConnect } from '#server/http/origin.ts';
 import { createVisitorReader } from '#server/http/session.ts';
@@ -209,6 +210,8 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 	const { sql, watch, feed } = opened;
 	const { linkKey, publicUrl, trustProxy } = config;
 	const isOurOrigin = createOriginCheck(config);
+	const limits = parts.limits ?? defaultLimits;
+	const holds = createQuota('holds', limits.holds);
 	let isDraining = false;
 	const readHealth = async (): Promise<Health> => ({
 		postgres: watch.isUp() ? 'up' : 'down',
@@ -229,7 +232,8 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		health,
 		isUnavailable,
 		pages: parts.pages,
-		...(parts.limits === undefined ? {} : { limits: parts.limits })
+		limits,
+		holds
 	});
 	const http = createHttpServer();
 	http.on('request', app);
@@ -247,6 +251,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		mayConnect: (req, isWebSocket) =>
 			mayConnect(isOurOrigin, askedOf(req, trustProxy), isWebSocket),
 		addressOf: (req) => addressOf(req, trustProxy),
+		mayHold: async (address) => !(await holds.take(networkOf(address))).isOver,
 		isDraining: () => isDraining,
 		maxSockets: config.maxSockets,
 		maxSocketsPerAddress: config.maxSocketsPerAddress

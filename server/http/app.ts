@@ -11,8 +11,8 @@ import type { Log } from '#server/platform/log.ts';
 import { accessLog } from './access-log.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HealthParts } from './health-routes.ts';
-import { defaultLimits, limitBy } from './limits.ts';
-import type { HttpLimits } from './limits.ts';
+import { createQuota, defaultLimits, limitBy, limitHolds, refuseAsPage } from './limits.ts';
+import type { HttpLimits, Quota } from './limits.ts';
 import { mayChange } from './origin.ts';
 import type { OriginCheck } from './origin.ts';
 import { patientRoutes } from './patient-routes.ts';
@@ -36,6 +36,8 @@ export type AppParts = {
 	/** null = no pages (tests of the API). */
 	readonly pages: RequestHandler | null;
 	readonly limits?: HttpLimits;
+	/** X20: shared with the sockets. */
+	readonly holds?: Quota;
 };
 
 const BODY_LIMIT = '16kb';
@@ -97,10 +99,12 @@ const checkOrigin = (isOurs: OriginCheck): RequestHandler =>
 		else sendRefusal(res, 'not_allowed');
 	});
 
-const apiRouter = (limits: HttpLimits): express.Router => {
+const deviceOf = (req: Request): string => req.visitor.device;
+
+const apiRouter = (changes: Quota): express.Router => {
 	const router = express.Router();
 	router.use(apiPolicy);
-	router.use(forChanges(limitBy('changes', limits.changes, (req) => req.visitor.device)));
+	router.use(forChanges(limitBy(changes, deviceOf)));
 	router.use(express.json({ limit: BODY_LIMIT }));
 	router.use(slotsRoutes(), patientRoutes(), staffRoutes());
 	router.use(notFound);
@@ -121,6 +125,8 @@ const hearPages =
 export const createApp = (parts: AppParts): Express => {
 	const { hub, log, clock, linkKey, publicUrl, pages } = parts;
 	const limits = parts.limits ?? defaultLimits;
+	const changes = createQuota('changes', limits.changes);
+	const holds = parts.holds ?? createQuota('holds', limits.holds);
 	const session = { linkKey, clock, secure: publicUrl.startsWith('https:') };
 	const addressOf = (req: Request): string => req.ip ?? 'unknown';
 
@@ -131,13 +137,17 @@ export const createApp = (parts: AppParts): Express => {
 	app.use(accessLog(log), securityHeaders(publicUrl), tellScheme);
 	app.use(healthRoutes(parts.health));
 	app.use(compress());
-	app.use(unlessAsset(limitBy('address', limits.address, addressOf)));
+	app.use(unlessAsset(limitBy(createQuota('address', limits.address), addressOf)));
 	app.use(checkOrigin(parts.isOurOrigin));
-	app.get('/enter', limitBy('enter', limits.enter, addressOf), enterRoute(session));
+	const doors = createQuota('enter', limits.enter);
+	app.get('/enter', limitBy(doors, addressOf), enterRoute(session));
 	app.use(unlessAsset(sessionMiddleware(session, hub)));
+	app.use(forChanges(limitHolds(holds, addressOf)));
 	app.get('/problems/:reason', problemPage);
-	app.use('/api/v1', apiRouter(limits));
-	if (pages !== null) app.use(hearPages(parts), pages);
+	app.use('/api/v1', apiRouter(changes));
+	if (pages !== null) {
+		app.use(forChanges(limitBy(changes, deviceOf, refuseAsPage)), hearPages(parts), pages);
+	}
 	app.use(notFound);
 	app.use(createFaultHandler(log, parts.isUnavailable));
 	return app;

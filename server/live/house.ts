@@ -40,7 +40,7 @@ export type HouseParts<C> = {
 	readonly onCut: (reason: CutReason) => void;
 };
 
-export type Person = Pick<Viewer, 'device' | 'sourceId' | 'endsAt'>;
+export type Person = Pick<Viewer, 'device' | 'address' | 'sourceId' | 'endsAt'>;
 
 export type House<C, S> = {
 	readonly rooms: Rooms<C>;

@@ -21,6 +21,7 @@ export type PatientParts = HandlerParts & {
 		viewer: Viewer,
 		request: JoinRequest<Board>
 	) => Promise<Reply<JoinReply<WireChange, Board>>>;
+	readonly mayHold: (address: string) => Promise<boolean>;
 	/** A board read by somebody else at this moment serves everybody who asks for the same. */
 	readonly readBoard: (query: BoardQuery) => Promise<Board>;
 };
@@ -76,6 +77,12 @@ export const patientHandlers = (parts: PatientParts): Handlers => {
 		return await parts.join(viewer, { room, have, takeSnapshot });
 	};
 
+	const place = async ({ device, address }: Viewer, command: PlaceHold) => {
+		if (device === null) return { reply: refuse('not_allowed') };
+		if (!(await parts.mayHold(address))) return { reply: refuse('too_many_requests') };
+		return { reply: await hub.placeHold(device, command) };
+	};
+
 	return new Map<string, Handler>([
 		handle('room:join', JoinRoom, join),
 		handle('room:leave', LeaveRoom, async (viewer, { room }) => {
@@ -85,9 +92,7 @@ export const patientHandlers = (parts: PatientParts): Handlers => {
 		handle('schedules:read', ReadSchedules, async (_viewer, { ids, query }) => ({
 			reply: ok(await hub.readSchedules(ids, query ?? null))
 		})),
-		handle('hold:place', PlaceHold, async ({ device }, command) => ({
-			reply: device === null ? refuse('not_allowed') : await hub.placeHold(device, command)
-		})),
+		handle('hold:place', PlaceHold, place),
 		handle('hold:release', ReleaseHold, async ({ device }, { holdId }) => ({
 			reply: device === null ? refuse('not_allowed') : await hub.releaseHold(device, holdId)
 		}))

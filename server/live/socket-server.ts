@@ -50,6 +50,8 @@ export type LiveParts = FeedParts & {
 	readonly readVisitor: (cookieHeader: string | undefined) => SocketVisitor;
 	readonly mayConnect: GateParts['mayConnect'];
 	readonly addressOf: (req: IncomingMessage) => string;
+	/** X20: counts a hold that somebody at this address asks for; false = too many. */
+	readonly mayHold: (address: string) => Promise<boolean>;
 	readonly isDraining: () => boolean;
 	readonly maxSockets: number;
 	readonly maxSocketsPerAddress: number;
@@ -136,7 +138,8 @@ const openPatients = (io: Io, parts: LiveParts, house: Houses['patients'], devic
 	);
 	patients.on('connection', (socket) => {
 		const { device } = parts.readVisitor(socket.handshake.headers.cookie);
-		const viewer = house.admit(socket, { device, sourceId: null, endsAt: null }, handlers);
+		const address = parts.addressOf(socket.request);
+		const viewer = house.admit(socket, { device, address, sourceId: null, endsAt: null }, handlers);
 		devices.add(viewer);
 		socket.once('disconnect', () => {
 			devices.remove(viewer);
@@ -159,7 +162,8 @@ const openProviders = (io: Io, parts: LiveParts, house: Houses['providers']) => 
 			socket.disconnect(true);
 			return;
 		}
-		const person = { device, sourceId: staff.sourceId, endsAt: staffUntil };
+		const address = parts.addressOf(socket.request);
+		const person = { device, address, sourceId: staff.sourceId, endsAt: staffUntil };
 		const viewer = house.admit(socket, person, handlers);
 		socket.once('disconnect', () => house.dismiss(viewer));
 	});

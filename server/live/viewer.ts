@@ -10,6 +10,8 @@ export type Viewer = {
 	readonly lane: Lane;
 	/** Who owns its holds; null = it sent no device cookie and may only watch. */
 	readonly device: DeviceKey | null;
+	/** Where it connected from. */
+	readonly address: string;
 	/** The clinic whose console this is; null = a patient's page. */
 	readonly sourceId: SourceId | null;
 	readonly quota: MessageQuota;

@@ -12,7 +12,7 @@ const hub = await startHub({
 	log,
 	pages: null,
 	version: 'bench',
-	limits: { address: unlimited, changes: unlimited, enter: unlimited }
+	limits: { address: unlimited, changes: unlimited, enter: unlimited, holds: unlimited }
 });
 process.on('SIGTERM', () => void hub.close().then(() => process.exit(0)));
 console.log(`hub_ready port=${hub.port}`);

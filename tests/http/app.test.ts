@@ -12,7 +12,7 @@ import type { AppParts } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
 import { decideReadiness } from '#server/http/health-routes.ts';
 import type { Health } from '#server/http/health-routes.ts';
-import { defaultLimits } from '#server/http/limits.ts';
+import { defaultLimits, networkOf } from '#server/http/limits.ts';
 import { createOriginCheck } from '#server/http/origin.ts';
 import { isUnavailable } from '#server/health.ts';
 import { createLog } from '#server/platform/log.ts';
@@ -174,6 +174,79 @@ test('[X8] changes have a quota of their own, per device', async () => {
 	const [mine, theirs] = [crypto.randomUUID(), crypto.randomUUID()];
 	expect([(await post(mine)).status, (await post(mine)).status]).toEqual([400, 429]);
 	expect((await post(theirs)).status).toBe(400);
+});
+
+/** A hub that knows only how to place a hold, and counts. */
+const createCountingHub = () => {
+	const placed: string[] = [];
+	const hub: unknown = {
+		placeHold: async (device: string) => {
+			placed.push(device);
+			return { ok: false, reason: 'slot_past' };
+		}
+	};
+	return { hub: hub as HubApi, placed };
+};
+
+const holdCommand = () => JSON.stringify({ slotId: 1, requestId: crypto.randomUUID() });
+
+test('[X20] a new cookie per request does not get round the quota of holds of one address', async () => {
+	const { hub, placed } = createCountingHub();
+	const limits = { ...defaultLimits, holds: { quota: 2, windowS: 60 } };
+	const { get } = await serve({
+		hub,
+		limits,
+		pages: async (req, res) => {
+			const command = JSON.parse(holdCommand());
+			const result = await req.hub.placeHold(req.visitor.device, command);
+			res.send(result.ok ? 'held' : result.reason);
+		}
+	});
+	const json = { 'content-type': 'application/json' };
+	const post = () => get('/api/v1/holds', { method: 'POST', headers: json, body: holdCommand() });
+	expect((await post()).status).toBe(409);
+	const form = () => get('/board?/hold', { method: 'POST', body: 'slot=1' });
+	expect(await (await form()).text()).toBe('slot_past');
+	const refused = await form();
+	expect(await refused.text()).toBe('too_many_requests');
+	expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+	const last = await post();
+	expect([last.status, (await last.json()).reason]).toEqual([429, 'too_many_requests']);
+	expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0);
+	expect(new Set(placed).size).toBe(2);
+});
+
+test.each([
+	['::ffff:203.0.113.9', '203.0.113.9'],
+	['203.0.113.9', '203.0.113.9'],
+	['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+	['2001:0DB8:1:2::9', '2001:db8:1:2::/64'],
+	['::1', '0:0:0:0::/64'],
+	['fe80::1%eth0', 'fe80:0:0:0::/64'],
+	['unknown', 'unknown']
+])('[X20] %s counts as the network %s', (address, network) => {
+	expect(networkOf(address)).toBe(network);
+});
+
+test('[X21] forms of pages share the quota of changes, and are answered by a page', async () => {
+	const limits = { ...defaultLimits, changes: { quota: 1, windowS: 60 } };
+	const { get } = await serve({
+		limits,
+		pages: (req, res) => void res.send(`${req.method} ${req.url}`)
+	});
+	const cookie = `slotcast_device=${crypto.randomUUID()}`;
+	const post = (headers: Record<string, string> = {}) =>
+		get('/board?/tell', { method: 'POST', headers: { cookie, ...headers }, body: 'a=b' });
+	expect(await (await post()).text()).toBe('POST /board?/tell');
+	const plain = await post();
+	expect(await plain.text()).toBe('GET /too-many');
+	expect(Number(plain.headers.get('retry-after'))).toBeGreaterThan(0);
+	const script = await post({ 'x-sveltekit-action': 'true' });
+	expect(script.status).toBe(429);
+	expect(await script.json()).toMatchObject({ type: 'error', error: { status: 429 } });
+	const api = await get('/api/v1/holds', { method: 'POST', headers: { cookie } });
+	expect([api.status, (await api.json()).reason]).toEqual([429, 'too_many_requests']);
+	expect(await (await get('/board', { headers: { cookie } })).text()).toBe('GET /board');
 });
 
 test('[X8] doors of private links may be tried only so often', async () => {

@@ -55,7 +55,8 @@ export type HubOver = {
 const manyRequests: HttpLimits = {
 	address: { quota: 1_000_000, windowS: 60 },
 	changes: { quota: 1_000_000, windowS: 60 },
-	enter: { quota: 1_000_000, windowS: 60 }
+	enter: { quota: 1_000_000, windowS: 60 },
+	holds: { quota: 1_000_000, windowS: 60 }
 };
 
 const startTestHub = async (env: Record<string, string>, over: HubOver): Promise<TestHub> => {

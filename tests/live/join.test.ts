@@ -53,6 +53,7 @@ const setUp = () => {
 		device: null,
 		sourceId: null,
 		endsAt: null,
+		address: '127.0.0.1',
 		quota: createMessageQuota(0),
 		rooms: new Set(),
 		joining: new Map(),

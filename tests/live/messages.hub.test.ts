@@ -198,6 +198,28 @@ test('[V17] a socket without a device cookie may watch but not hold', async () =
 	}
 });
 
+test('[V24] holds over sockets and over HTTP share one quota per address', async () => {
+	const enough = { quota: 1_000_000, windowS: 60 };
+	const limits = { address: enough, changes: enough, enter: enough };
+	await using strict = await world.startHub({
+		limits: { ...limits, holds: { quota: 2, windowS: 60 } }
+	});
+	const slotId = await addSlot();
+	const command = () => ({ slotId, requestId: randomUUID() });
+	const over = await fetch(`${strict.url}/api/v1/holds`, {
+		method: 'POST',
+		headers: { 'content-type': 'application/json', cookie: makeCookie() },
+		body: JSON.stringify(command())
+	});
+	expect(over.status).toBe(201);
+	for (const reason of ['slot_taken', 'too_many_requests']) {
+		await using stranger = connectPatient(strict, { cookie: makeCookie() });
+		await connected(stranger.socket);
+		const reply = await stranger.socket.emitWithAck('hold:place', command());
+		expect(reply).toMatchObject({ ok: false, reason });
+	}
+});
+
 test('[V21] viewers who ask for the same board at once share one read', async () => {
 	const [before] = await world.sql<{ calls: number }[]>`
 		select coalesce(sum(n_tup_ins), 0)::int as calls from pg_stat_user_tables`;

@@ -27,6 +27,7 @@ const makeViewer = (): Viewer & { readonly got: Packet[]; readonly bytes: () => 
 		device: null,
 		sourceId: null,
 		endsAt: null,
+		address: '127.0.0.1',
 		quota: createMessageQuota(0),
 		rooms: new Set(),
 		joining: new Map(),
