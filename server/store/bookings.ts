@@ -10,7 +10,7 @@ import type { VisitKind } from '#domain/codes.ts';
 import type { BookingId, DeviceKey, PatientId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SourceSettings } from '#domain/source.ts';
-import type { Instant } from '#domain/time.ts';
+import { HOUR_MS, type Instant } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import type { Actor } from './audit.ts';
@@ -35,6 +35,16 @@ export type SettledBooking = {
 	readonly state: BookingState;
 };
 
+/**
+ * K19: a clinic that has not said by then whether it booked will not say it later. The booking
+ * stays as it is, for a person to settle. ms after the visit's end.
+ */
+const ASK_UNTIL_MS = HOUR_MS;
+
+const isWorthAsking = (sql: Queryable) => sql`
+	state in ('confirming', 'unconfirmed') and next_attempt_at <= clock_timestamp()
+	and ends_at > clock_timestamp() - ${ASK_UNTIL_MS} * interval '1 millisecond'`;
+
 /** Unsettled bookings whose next attempt is due; each is lent for `leaseMs`, then due again. */
 export const claimBookings = async (
 	sql: Queryable,
@@ -45,7 +55,7 @@ export const claimBookings = async (
 			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
 		where id in (
 			select id from bookings
-			where state in ('confirming', 'unconfirmed') and next_attempt_at <= clock_timestamp()
+			where ${isWorthAsking(sql)}
 			order by next_attempt_at limit ${limit} for update skip locked
 		)
 		returning id`;
@@ -64,8 +74,7 @@ export const claimBooking = async (
 	const rows = await sql`
 		update bookings set attempts = attempts + 1,
 			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-		where id = ${bookingId} and state in ('confirming', 'unconfirmed')
-			and next_attempt_at <= clock_timestamp()
+		where id = ${bookingId} and ${isWorthAsking(sql)}
 		returning id`;
 	return rows.length > 0;
 };

@@ -9,6 +9,7 @@ import {
 	settleBooking,
 	type BookingOutcome
 } from '#server/store/bookings.ts';
+import { readCounts } from '#server/store/status.ts';
 import {
 	createWorld,
 	makeConfirm,
@@ -189,6 +190,31 @@ test('[K11] a due booking is lent to one worker at a time, and again after its l
 	await settleBooking(world.sql, one.bookingId, booked);
 	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([]);
 	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
+});
+
+test('[K19] an hour after its visit ended a booking is asked about no more, and stays visible', async () => {
+	await world.sql`update bookings set next_attempt_at = 'infinity'`;
+	const one = await confirmed();
+	await settleBooking(world.sql, one.bookingId, { state: 'unconfirmed' });
+	const endedAgo = async (minutes: number): Promise<void> => {
+		await world.sql`
+			update bookings set next_attempt_at = clock_timestamp(),
+				starts_at = clock_timestamp() - ${minutes + 20} * interval '1 minute',
+				ends_at = clock_timestamp() - ${minutes} * interval '1 minute'
+			where id = ${one.bookingId}`;
+	};
+	await endedAgo(59);
+	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([one.bookingId]);
+	await endedAgo(59);
+	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
+	const before = await readCounts(world.sql);
+	await endedAgo(61);
+	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([]);
+	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
+	const [row] = await world.sql`select state from bookings where id = ${one.bookingId}`;
+	expect(row?.['state']).toBe('unconfirmed');
+	const { unsettledBookings } = await readCounts(world.sql);
+	expect([unsettledBookings, unsettledBookings > 0]).toEqual([before.unsettledBookings, true]);
 });
 
 test('[K12] the order for the clinic holds what it needs, and its reading is in the audit', async () => {
