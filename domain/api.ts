@@ -21,6 +21,9 @@ import type { HubStatus } from './status.ts';
 /** A slot with the provider that offers it. */
 export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCard };
 
+/** `bad_request` = a date of birth that is still to come; the schema has no clock. */
+export type ConfirmRefusal = 'bad_request' | 'hold_unknown' | 'hold_expired' | 'request_reused';
+
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
 	readSchedules(
@@ -48,7 +51,7 @@ export type HubApi = {
 	confirmBooking(
 		device: DeviceKey,
 		command: ConfirmBooking
-	): Promise<Result<BookingView, 'hold_unknown' | 'hold_expired' | 'request_reused'>>;
+	): Promise<Result<BookingView, ConfirmRefusal>>;
 	readBooking(
 		device: DeviceKey,
 		bookingId: BookingId

@@ -2,6 +2,7 @@
 import type { BookingId, HoldId, ScheduleId, SlotId } from './ids.ts';
 import type { VisitKind } from './codes.ts';
 import type { Instant } from './time.ts';
+import { wallTimeAt } from './zone.ts';
 
 /**
  * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected.
@@ -108,4 +109,14 @@ export type ClinicSnapshot = {
 	}[];
 	/** Fill rate of today and the next six days. */
 	readonly days: readonly ClinicDay[];
+};
+
+/** The zone whose days begin first, 14 hours before those of UTC. */
+const FIRST_ZONE = 'Pacific/Kiritimati';
+
+/** K20: the day has begun somewhere on Earth. `bornOn` as YYYY-MM-DD. */
+export const isBornBy = (bornOn: string, now: Instant): boolean => {
+	const { year, month, day } = wallTimeAt(now, FIRST_ZONE);
+	const today = [year, month, day].map((part) => String(part).padStart(2, '0')).join('-');
+	return bornOn <= today;
 };

@@ -1,12 +1,13 @@
 // Confirming a hold: the booking is committed before anybody is told, and the clinic is asked by a
 // worker. If the queue cannot be reached, the reconcile loop finds the booking in Postgres.
 import { randomUUID } from 'node:crypto';
-import type { BookingView } from '#domain/booking.ts';
+import { isBornBy, type BookingView } from '#domain/booking.ts';
+import type { ConfirmRefusal } from '#domain/api.ts';
 import type { ConfirmBooking } from '#domain/commands.ts';
 import { BookingId, PatientId, type DeviceKey } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
-import { must, ok, type Result } from '#domain/result.ts';
-import { MINUTE_MS } from '#domain/time.ts';
+import { must, ok, refuse, type Result } from '#domain/result.ts';
+import { MINUTE_MS, type Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { readBookingView } from '../store/bookings.ts';
@@ -19,17 +20,22 @@ export const HAND_OVER_MS = 15 * MINUTE_MS;
 type Deps = {
 	readonly sql: Sql;
 	readonly phi: PhiCipher;
+	readonly clock: Clock;
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 	/** May fail: asked again from Postgres. */
 	readonly enqueue: (bookingId: BookingId) => Promise<void>;
 };
 
 export const confirmBooking =
-	({ sql, phi, publish, enqueue }: Deps) =>
+	({ sql, phi, clock, publish, enqueue }: Deps) =>
 	async (
 		device: DeviceKey,
 		command: ConfirmBooking
-	): Promise<Result<BookingView, 'hold_unknown' | 'hold_expired' | 'request_reused'>> => {
+	): Promise<Result<BookingView, ConfirmRefusal>> => {
+		if (!isBornBy(command.patient.bornOn, clock.now())) {
+			const errors = [{ detail: 'not_a_date', pointer: '#/patient/bornOn' }];
+			return refuse('bad_request', { errors });
+		}
 		const bookingId = BookingId.parse(randomUUID());
 		const patientId = PatientId.parse(randomUUID());
 		const confirmed = await confirmHold(sql, phi, {

@@ -51,7 +51,13 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		readHold: readHold(deps),
 		releaseHold: releaseHold(deps),
 		listHolds: listHolds(deps),
-		confirmBooking: confirmBooking({ sql, phi, publish, enqueue: deps.enqueueBooking }),
+		confirmBooking: confirmBooking({
+			sql,
+			phi,
+			clock: deps.clock,
+			publish,
+			enqueue: deps.enqueueBooking
+		}),
 		readBooking: readBooking(deps),
 		awaitBooking: awaitBooking(deps),
 		calendarFile: calendarFile(deps),

@@ -10,7 +10,7 @@ import {
 	SUPPLY_FLOOR
 } from '#domain/availability.ts';
 import { endOf, matchesDayPart, matchesSchedule, startOf } from '#domain/board.ts';
-import { bookingStates, canMove } from '#domain/booking.ts';
+import { bookingStates, canMove, isBornBy } from '#domain/booking.ts';
 import { isLive } from '#domain/hold.ts';
 import { ScheduleId, SlotId } from '#domain/ids.ts';
 import { checkInsurance } from '#domain/insurance.ts';
@@ -40,6 +40,18 @@ test('[K1] the moves of a booking are these and no others', () => {
 		'handed_over > booked',
 		'handed_over > cancelled'
 	]);
+});
+
+test.each([
+	// The first place on Earth begins its day 14 hours before UTC does.
+	['2026-03-01', '2026-03-01T00:00:00Z', true],
+	['2026-03-02', '2026-03-01T09:59:59Z', false],
+	['2026-03-02', '2026-03-01T10:00:00Z', true],
+	['2027-01-01', '2026-12-31T09:00:00Z', false],
+	['2999-01-01', '2026-03-01T00:00:00Z', false],
+	['1961-05-23', '2026-03-01T00:00:00Z', true]
+])('[K20] born on %s can be told at %s: %s', (bornOn, at, expected) => {
+	expect(isBornBy(bornOn, toInstant(Date.parse(at)))).toBe(expected);
 });
 
 test.each([

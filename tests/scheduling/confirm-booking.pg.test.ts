@@ -35,6 +35,18 @@ const stateOf = async (slotId: number) => {
 	return must(row);
 };
 
+test('[K20] a date of birth that is still to come is refused by name, and the hold stays', async () => {
+	const hold = await held();
+	const command = makeConfirm(hold.id);
+	const early = { ...command, patient: { ...command.patient, bornOn: '2999-01-01' } };
+	expect(await world.api.confirmBooking(hold.device, early)).toEqual({
+		ok: false,
+		reason: 'bad_request',
+		details: { errors: [{ detail: 'not_a_date', pointer: '#/patient/bornOn' }] }
+	});
+	expect((await world.api.confirmBooking(hold.device, command)).ok).toBe(true);
+});
+
 test('[K2] a confirmed hold is a booking at once, claimed for good, and queued', async () => {
 	const hold = await held();
 	const before = world.published.length;

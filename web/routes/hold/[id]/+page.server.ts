@@ -9,6 +9,7 @@ import { checkValues, readValues } from '#lib/server/patient-form.ts';
 import { newRequestId, requestIdFor } from '#lib/server/request-ids.ts';
 import { readLastVisit, writeLastVisit } from '#lib/server/last-visit.ts';
 import { readSearch, writeSearch } from '#lib/search.ts';
+import type { FieldName } from '#lib/patient-fields.ts';
 import { planChoices } from '#lib/search-words.ts';
 import { toCard } from '#lib/page-board.ts';
 import type { PageServerLoad } from './$types';
@@ -63,6 +64,8 @@ const text = (form: FormData, name: string): string => {
 	return typeof value === 'string' ? value : '';
 };
 
+const bornLater: readonly FieldName[] = ['bornOn'];
+
 const confirm = async (event: RequestEvent) => {
 	const { hub, visitor } = event.locals;
 	const form = await event.request.formData();
@@ -80,6 +83,8 @@ const confirm = async (event: RequestEvent) => {
 		writeLastVisit(event, made.value.id);
 		redirect(303, `/visit/${made.value.id}${event.url.search.replace(/&?\/confirm=?/, '')}`);
 	}
+	// K20: all that the schema, which has no clock, could not know.
+	if (made.reason === 'bad_request') return fail(400, { values, wrong: bornLater, moved });
 	const reason = made.reason === 'hold_unknown' ? 'hold_expired' : made.reason;
 	const lost = await explainLoss(hub, found.value.slotId, { reason, query: searchOf(event) });
 	return fail(410, { values, lost, moved });
