@@ -3,17 +3,21 @@ import { refreshAll } from '$app/navigation';
 import type { AlertNotice } from '#domain/alert.ts';
 import type { ScheduleId, SlotId } from '#domain/ids.ts';
 import { freshnessOf } from '#domain/freshness.ts';
+import type { Instant } from '#domain/time.ts';
 import { whenIdle } from './link.ts';
-import { addNotice } from './notice-list.ts';
+import { addNotice, missedNotices, noticeKey, readNotices } from './notice-list.ts';
 import { PageClock } from './page-clock.svelte.ts';
 import type { Card } from './page-board.ts';
 import { RoomFeed } from './room-feed.svelte.ts';
 import type { BoardData, HeldTime } from './server/board-load.ts';
 import { showNotice } from './show-notice.ts';
+import { askAgainInMs } from './strangers.ts';
 
 /** Counts, ages and "filling up" are read anew at most this often, ms. */
 const REFRESH_EVERY_MS = 60_000;
 const LOOK_MS = 5_000;
+/** More than the hub ever lists at once. */
+const MAX_TOLD = 100;
 
 export class LivePage {
 	readonly feed: RoomFeed;
@@ -23,6 +27,11 @@ export class LivePage {
 	#held: readonly HeldTime[] = $state.raw([]);
 	#heldAt = $state(0);
 	#board: BoardData['board'];
+	/** Keys of the notices told on this page, closed ones too. */
+	#told: readonly string[] = [];
+	/** Notices raised before this page was drawn are news no more. */
+	#drawnAt: Instant;
+	#catchUpTimer: ReturnType<typeof setTimeout> | undefined;
 	#hasNews = false;
 	#refreshedAt = 0;
 
@@ -30,6 +39,7 @@ export class LivePage {
 		this.feed = new RoomFeed(data.board);
 		this.clock = new PageClock(data.board.asOf);
 		this.#board = data.board;
+		this.#drawnAt = data.board.asOf;
 		this.#take(data);
 		this.#heldAt = this.clock.elapsedMs;
 	}
@@ -77,6 +87,7 @@ export class LivePage {
 						onNews: () => {
 							this.#hasNews = true;
 						},
+						onUp: () => this.#catchUpLater(0),
 						onNotice: (notice) => this.#tell(notice),
 						onBooking: () => void refreshAll()
 					});
@@ -87,11 +98,36 @@ export class LivePage {
 			stopClock();
 			cancel?.();
 			stopFeed?.();
+			clearTimeout(this.#catchUpTimer);
+			this.#catchUpTimer = undefined;
 			clearInterval(looking);
 		};
 	}
 
+	/** U35: notices come once over the line; those of a time without one are read. */
+	#catchUpLater(attempt: number): void {
+		clearTimeout(this.#catchUpTimer);
+		const waitMs = askAgainInMs(attempt, Math.random());
+		if (waitMs === null) return;
+		const turn = setTimeout(() => void this.#catchUp(attempt, turn), waitMs);
+		this.#catchUpTimer = turn;
+	}
+
+	async #catchUp(attempt: number, turn: unknown): Promise<void> {
+		try {
+			const listed = await readNotices();
+			// The page was left, or the line came up once more.
+			if (turn !== this.#catchUpTimer) return;
+			for (const notice of missedNotices(this.#told, listed, this.#drawnAt)) this.#tell(notice);
+		} catch {
+			if (turn === this.#catchUpTimer) this.#catchUpLater(attempt + 1);
+		}
+	}
+
 	#tell(notice: AlertNotice): void {
+		const key = noticeKey(notice);
+		if (this.#told.includes(key)) return;
+		this.#told = [...this.#told, key].slice(-MAX_TOLD);
 		const notices = addNotice(this.notices, notice);
 		if (notices === null) return;
 		this.notices = notices;

@@ -4,7 +4,7 @@ import { matchesDayPart, matchesSchedule } from '#domain/board.ts';
 import type { Board, ScheduleCard } from '#domain/board.ts';
 import type { AlertNotice } from '#domain/alert.ts';
 import type { ScheduleId, SlotId } from '#domain/ids.ts';
-import type { JoinReply, RoomBatch, WireSlot } from '#domain/protocol.ts';
+import type { JoinReply, RoomBatch } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';
 import { groupByDay, type DayGroup, type Ranks } from './day-groups.ts';
 import { applyChanges, applySnapshot, clearGone, judgeBatch } from './feed-model.ts';
@@ -15,6 +15,7 @@ import { ACK_TIMEOUT_MS, openPatientLink, type Link, type LinkState } from './li
 import type { PatientSocket } from './link.ts';
 import { toCard, toPageBoard, type Card, type PageBoard } from './page-board.ts';
 import { Stillness } from './stillness.ts';
+import { askAgainInMs, Strangers } from './strangers.ts';
 
 /** How often the list looks whether it may move, ms. */
 const SETTLE_MS = 500;
@@ -22,11 +23,12 @@ const SETTLE_MS = 500;
 const BEHIND_PATIENCE_MS = 1_000;
 /** Screen readers hear a summary at most this often, ms. */
 const SAY_EVERY_MS = 5_000;
-const MAX_STRANGERS_ASKED = 50;
 
 export type FeedWatch = {
 	/** Something happened that may have changed counts and ages beyond the list itself. */
 	readonly onNews: () => void;
+	/** The line is up, for the first time or again. */
+	readonly onUp: () => void;
 	readonly onNotice: (notice: AlertNotice) => void;
 	readonly onBooking: () => void;
 };
@@ -48,6 +50,10 @@ export class RoomFeed {
 	#cards = new Map<ScheduleId, Card>();
 	/** Providers that do not fit the search: not asked about twice. */
 	#unwanted = new Set<ScheduleId>();
+	#strangers = new Strangers();
+	#asking = false;
+	#askedInVain = 0;
+	#askTimer: ReturnType<typeof setTimeout> | undefined;
 	#ranks: Ranks = new Map();
 	#live: Link<PatientSocket> | null = null;
 	#joining = new Set<RoomName>();
@@ -66,6 +72,7 @@ export class RoomFeed {
 		const isSameSearch = JSON.stringify(board.query) === JSON.stringify(this.#board.query);
 		this.#board = board;
 		this.#meet(board.cards);
+		this.#strangers.clear();
 		if (isSameSearch) this.#note(applySnapshot(this.#model, board, performance.now()));
 		else this.#startOver(board);
 		this.#draw();
@@ -101,6 +108,7 @@ export class RoomFeed {
 		return () => {
 			stop.abort();
 			clearInterval(settling);
+			clearTimeout(this.#askTimer);
 			this.link = 'off';
 			this.#live?.close();
 			this.#live = null;
@@ -114,7 +122,11 @@ export class RoomFeed {
 					this.link = state;
 					if (state === 'live') this.heardAt = performance.now();
 				},
-				onUp: () => this.#joinAll()
+				onUp: () => {
+					this.#joinAll();
+					this.#askAtOnce();
+					watch.onUp();
+				}
 			});
 			if (stop.aborted) {
 				live.close();
@@ -148,7 +160,7 @@ export class RoomFeed {
 		for (const room of this.#model.heads.keys()) this.#join(room);
 	}
 
-	/** Asks for everything after our position: nothing, a delta, or a whole new picture. */
+	/** Asks for all after our position: nothing, a delta, or a whole new picture. */
 	#join(room: RoomName): void {
 		if (this.#live === null || this.#joining.has(room)) return;
 		this.#joining.add(room);
@@ -184,7 +196,9 @@ export class RoomFeed {
 		if (verdict !== 'apply') return false;
 		const applied = applyChanges(this.#model, batch.changes, this.#rules());
 		this.#model.heads.set(batch.room, batch.to);
-		this.#askAfter(applied.strangers);
+		this.#strangers.follow(batch.changes);
+		this.#strangers.add(applied.strangers);
+		if (this.#askedInVain === 0) this.#askAfter();
 		this.#note(applied);
 		this.#draw();
 		return true;
@@ -201,19 +215,40 @@ export class RoomFeed {
 		};
 	}
 
+	/** The line is up: whatever an earlier one did not answer is asked now. */
+	#askAtOnce(): void {
+		clearTimeout(this.#askTimer);
+		this.#askedInVain = 0;
+		this.#askAfter();
+	}
+
 	/** Opened times of providers we have not met: who are they, and do they fit? */
-	#askAfter(strangers: readonly WireSlot[]): void {
-		const ids = [...new Set(strangers.map((slot) => slot[1]))].slice(0, MAX_STRANGERS_ASKED);
-		if (ids.length === 0 || this.#live === null) return;
+	#askAfter(): void {
+		const ids = this.#strangers.scheduleIds();
+		if (ids.length === 0 || this.#asking || this.#live === null) return;
+		this.#asking = true;
 		const { query } = this.#board;
 		this.#live.socket
 			.timeout(ACK_TIMEOUT_MS)
 			.emit('schedules:read', { ids, query }, (error, reply) => {
-				if (error !== null || !reply.ok) return;
-				this.#judge(ids, reply.value);
-				this.#note(applyChanges(this.#model, strangers, this.#rules()));
-				this.#draw();
+				this.#asking = false;
+				if (error === null && reply.ok) this.#told(ids, reply.value);
+				else this.#askLater();
 			});
+	}
+
+	#told(ids: readonly ScheduleId[], found: readonly ScheduleCard[]): void {
+		this.#askedInVain = 0;
+		this.#judge(ids, found);
+		this.#note(applyChanges(this.#model, this.#strangers.take(ids), this.#rules()));
+		this.#draw();
+		this.#askAfter();
+	}
+
+	#askLater(): void {
+		const waitMs = askAgainInMs(this.#askedInVain, Math.random());
+		this.#askedInVain = waitMs === null ? 0 : this.#askedInVain + 1;
+		if (waitMs !== null) this.#askTimer = setTimeout(() => this.#askAfter(), waitMs);
 	}
 
 	#judge(asked: readonly ScheduleId[], found: readonly ScheduleCard[]): void {
