@@ -10,7 +10,7 @@ import { DEFAULT_PREFIX, feedChannel, writeFeedMessages } from './message.ts';
 export type PublishCounts = { readonly sent: number; readonly failed: number };
 
 export type Publisher = {
-	/** Returns at once; a failure is counted, never thrown. */
+	/** Returns at once, sends now or very soon; a failure is counted, never thrown. */
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 	/** Messages sent and not sent since the start. */
 	readonly counts: () => PublishCounts;
@@ -64,15 +64,44 @@ export const createSender = (
 	};
 };
 
+/**
+ * Commits in quick succession are told together, this long after the last message, ms: at 200
+ * commits a second every hub wakes a third as often, and a wake costs it more than the message.
+ */
+export const GATHER_MS = 15;
+/** More entries than this do not wait. */
+const MAX_GATHERED = 1_000;
+
+/** F12: the first entry after a quiet while leaves at once, later ones at most GATHER_MS later. */
 export const createPublisher = (parts: PublisherParts): Publisher => {
 	const clock = parts.clock ?? systemClock;
 	const sender = createSender(parts, feedChannel(parts.prefix ?? DEFAULT_PREFIX));
 	const epoch = (): string => (typeof parts.epoch === 'string' ? parts.epoch : parts.epoch());
+	let gathered: RoomEntry<unknown>[] = [];
+	let timer: NodeJS.Timeout | null = null;
+	let sentAt = -Infinity;
+
+	const flush = (): void => {
+		if (timer !== null) clearTimeout(timer);
+		timer = null;
+		if (gathered.length === 0) return;
+		const entries = gathered;
+		gathered = [];
+		sentAt = performance.now();
+		for (const text of writeFeedMessages(epoch(), clock.now(), entries)) sender.send(text);
+	};
+
 	return {
 		publish: (entries) => {
-			for (const text of writeFeedMessages(epoch(), clock.now(), entries)) sender.send(text);
+			for (const entry of entries) gathered.push(entry);
+			const waitMs = sentAt + GATHER_MS - performance.now();
+			if (waitMs <= 0 || gathered.length >= MAX_GATHERED) flush();
+			else timer ??= setTimeout(flush, waitMs);
 		},
 		counts: sender.counts,
-		close: sender.close
+		close: async () => {
+			flush();
+			await sender.close();
+		}
 	};
 };
