@@ -14,7 +14,7 @@ import type { DatabaseWatch } from '#server/health.ts';
 import { createApp } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
 import type { Health } from '#server/http/health-routes.ts';
-import { createQuota, defaultLimits, networkOf } from '#server/http/limits.ts';
+import { createQuota, limitsFor, networkOf } from '#server/http/limits.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { createOriginCheck, mayConnect } from '#server/http/origin.ts';
 import { createVisitorReader } from '#server/http/session.ts';
@@ -210,7 +210,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 	const { sql, watch, feed } = opened;
 	const { linkKey, publicUrl, trustProxy } = config;
 	const isOurOrigin = createOriginCheck(config);
-	const limits = parts.limits ?? defaultLimits;
+	const limits = parts.limits ?? limitsFor(config);
 	const holds = createQuota('holds', limits.holds);
 	let isDraining = false;
 	const readHealth = async (): Promise<Health> => ({

@@ -30,6 +30,12 @@ export const defaultLimits: HttpLimits = {
 	holds: { quota: 40, windowS: 60 }
 };
 
+/** X20: the quota of holds is the operator's to set: some addresses stand for a whole town. */
+export const limitsFor = (config: { readonly maxHoldsPerAddress: number }): HttpLimits => ({
+	...defaultLimits,
+	holds: { ...defaultLimits.holds, quota: config.maxHoldsPerAddress }
+});
+
 const waitSOf = ({ msBeforeNext }: RateLimiterRes): number =>
 	Math.max(1, Math.ceil(msBeforeNext / 1_000));
 

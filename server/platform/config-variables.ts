@@ -203,6 +203,11 @@ export const variables = {
 		meaning: 'Viewers one network address may have.',
 		fallback: '100'
 	}),
+	maxHoldsPerAddress: whole(1, 100_000).register(notes, {
+		name: 'HUB_MAX_HOLDS_PER_ADDRESS',
+		meaning: 'Holds one network address may place in a minute, at one hub process.',
+		fallback: '40'
+	}),
 	drainMs: whole(0, 600_000).register(notes, {
 		name: 'HUB_DRAIN_MS',
 		meaning: 'Time to finish what is under way after SIGTERM, ms.',

@@ -12,9 +12,10 @@ import type { AppParts } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
 import { decideReadiness } from '#server/http/health-routes.ts';
 import type { Health } from '#server/http/health-routes.ts';
-import { defaultLimits, networkOf } from '#server/http/limits.ts';
+import { defaultLimits, limitsFor, networkOf } from '#server/http/limits.ts';
 import { createOriginCheck } from '#server/http/origin.ts';
 import { isUnavailable } from '#server/health.ts';
+import { parseConfig } from '#server/platform/config.ts';
 import { createLog } from '#server/platform/log.ts';
 
 const health: Health = {
@@ -226,6 +227,13 @@ test.each([
 	['unknown', 'unknown']
 ])('[X20] %s counts as the network %s', (address, network) => {
 	expect(networkOf(address)).toBe(network);
+});
+
+test('[X20] an operator whose patients share an address may raise the quota', () => {
+	const env = { HUB_MODE: 'development', DATABASE_URL: 'postgres://x/y' };
+	expect(limitsFor(parseConfig(env))).toEqual(defaultLimits);
+	const raised = limitsFor(parseConfig({ ...env, HUB_MAX_HOLDS_PER_ADDRESS: '400' }));
+	expect(raised).toEqual({ ...defaultLimits, holds: { quota: 400, windowS: 60 } });
 });
 
 test('[X21] forms of pages share the quota of changes, and are answered by a page', async () => {

@@ -105,7 +105,12 @@ test.each(SEEDS)(
 	'[Z7] [Z8] [Z9] seed %i: after any faults every viewer shows the store',
 	async (seed) => {
 		const random = randomFrom(seed);
-		await using system = await startSystem({ seed, keys: CLINICS, slotCount: 160 });
+		await using system = await startSystem({
+			seed,
+			keys: CLINICS,
+			slotCount: 160,
+			env: { HUB_MAX_HOLDS_PER_ADDRESS: '100000' }
+		});
 		const hubs = [await system.startHub(), await system.startHub()];
 		let workers = await system.startWorkers();
 		await system.startWorkers();
