@@ -75,3 +75,34 @@ test('[U30] [L1] a provider that fills up is told once to the page that asked', 
 	await asking.context.close();
 	await other.context.close();
 });
+
+test('[U35] an alert raised while the line was down is shown once it is back', async () => {
+	const { scheduleId, name, ids } = await fullest();
+	expect(ids.length).toBeGreaterThan(8);
+	const board = `${town.hub.url}/board/provider/${scheduleId}?${town.search}`;
+	const { page, context } = await browser.open(board);
+	await untilLive(page);
+	await page
+		.getByRole('button', { name: /^Tell me/ })
+		.first()
+		.click();
+	await page.getByText('We will tell you').waitFor();
+	await untilLive(page);
+	await context.setOffline(true);
+	await page.getByText('Not live').waitFor();
+	setAll(ids.slice(0, Math.ceil(ids.length * 0.85)), 'busy');
+	await until(
+		async () => {
+			const rows = await town.system.database.sql`
+				select 1 from alert_notices where schedule_id = ${scheduleId}`;
+			return rows.length > 0;
+		},
+		{ timeoutMs: 30_000 }
+	);
+	expect(await notes(page, name).count()).toBe(0);
+	await context.setOffline(false);
+	await untilLive(page);
+	await notes(page, `${name} is filling up`).waitFor();
+	expect(await notes(page, name).count()).toBe(1);
+	await context.close();
+});
