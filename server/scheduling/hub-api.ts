@@ -14,6 +14,7 @@ import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
 import { acknowledgeBooking, readClinic } from './read-clinic.ts';
 import { readStatus } from './read-status.ts';
+import { shareBriefly } from './share-briefly.ts';
 import { listAlerts, listNotices, subscribeAlert, unsubscribeAlert } from './subscribe-alerts.ts';
 
 export type HubApiDeps = {
@@ -35,6 +36,9 @@ export type HubApiDeps = {
 	};
 };
 
+/** Nearest times may be this old, ms: placing a hold checks again anyway. */
+const NEAREST_FRESH_MS = 500;
+
 export const createHubApi = (deps: HubApiDeps): HubApi => {
 	const { sql, phi, publish, config } = deps;
 	const limits = {
@@ -46,7 +50,10 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		readBoard: readBoard(deps),
 		readSchedules: readSchedules(deps),
 		readSlot: readSlot(deps),
-		nearestOpen: nearestOpen(deps),
+		nearestOpen: shareBriefly(nearestOpen(deps), {
+			keyOf: (slotId, query, limit) => JSON.stringify([slotId, query, limit]),
+			freshMs: NEAREST_FRESH_MS
+		}),
 		placeHold: placeHold({ sql, publish, limits }),
 		readHold: readHold(deps),
 		releaseHold: releaseHold(deps),

@@ -4,7 +4,7 @@ import type { VisitKind } from '#domain/codes.ts';
 import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
 import type { WireSlot } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';
-import type { Instant } from '#domain/time.ts';
+import { MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 
 /** One read-only snapshot for all statements of `work`. */
@@ -129,6 +129,12 @@ export const readWireSlot = async (
 ): Promise<WireSlot | undefined> =>
 	asWire(await sql`select ${wireColumns(sql, at)} from slots s where s.id = ${id}`.values())[0];
 
+const wantedAt = (minute: number): Instant => toInstant(minute * MINUTE_MS);
+
+const isOpen = (sql: Queryable, at: Instant) => sql`
+	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}
+	and ${liveClaims(sql, at)} < s.remaining`;
+
 /** Open times near an instant: those of `first` before all others, then by distance. */
 export const readNearestSlots = async (
 	sql: Queryable,
@@ -143,10 +149,18 @@ export const readNearestSlots = async (
 	asWire(
 		await sql`
 			select ${wireColumns(sql, near.at)}
-			from slots s
-			where s.schedule_id = any (${[...near.schedules]}::bigint[])
-				and s.removed_at is null and s.status = 'free' and s.starts_at > ${near.at}
-				and ${liveClaims(sql, near.at)} < s.remaining
+			from unnest(${[...near.schedules]}::bigint[]) as c (id)
+			cross join lateral (
+				(select s.* from slots s
+				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
+					and s.starts_at >= ${wantedAt(near.minute)}
+				order by s.starts_at, s.id limit ${near.limit})
+				union all
+				(select s.* from slots s
+				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
+					and s.starts_at < ${wantedAt(near.minute)}
+				order by s.starts_at desc, s.id limit ${near.limit})
+			) s
 			order by s.schedule_id <> ${near.first},
 				abs(start_minute(s.starts_at) - ${near.minute}), s.starts_at, s.id
 			limit ${near.limit}`.values()
