@@ -1,33 +1,14 @@
 // Times, days, zones and ages as words. The zone stands beside every time.
-import { toInstant, type Instant } from '#domain/time.ts';
+import type { Instant } from '#domain/time.ts';
 import { ageOf, clockPartsAt, dayKeyAt, daysBetween, noonOf } from './clock.ts';
 import { m } from './words.ts';
 import { unreachable } from '#domain/result.ts';
+import { zoneWord } from './zone-names.ts';
+
+export { zoneWord, zoneWords } from './zone-names.ts';
 
 /** The catalogue's language; Intl needs a full tag for the right forms. */
 const LOCALE = 'en-US';
-
-const zoneNames = new Map<string, string>();
-const MAX_ZONE_NAMES = 700;
-
-const zoneName = (zone: string, at: Instant, form: 'shortGeneric' | 'longGeneric'): string => {
-	if (zone === 'UTC') return zone;
-	// Generic names do not change with the season, so the instant is not part of the key.
-	const key = `${form}|${zone}`;
-	const known = zoneNames.get(key);
-	if (known !== undefined) return known;
-	const parts = new Intl.DateTimeFormat(LOCALE, { timeZone: zone, timeZoneName: form });
-	const name = parts.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? zone;
-	if (zoneNames.size < MAX_ZONE_NAMES) zoneNames.set(key, name);
-	return name;
-};
-
-/** `MT`. */
-export const zoneWord = (zone: string, at: Instant = toInstant(0)): string =>
-	zoneName(zone, at, 'shortGeneric');
-/** `Mountain Time`. */
-export const zoneWords = (zone: string, at: Instant = toInstant(0)): string =>
-	zoneName(zone, at, 'longGeneric');
 
 /** `3:30 p.m.`, `noon`, `midnight`: without the zone, which is drawn smaller beside it. */
 export const clockWords = (at: Instant, zone: string): string => {
@@ -39,7 +20,7 @@ export const clockWords = (at: Instant, zone: string): string => {
 
 /** `3:30 p.m. MT`. */
 export const timeWords = (at: Instant, zone: string): string =>
-	`${clockWords(at, zone)} ${zoneWord(zone, at)}`;
+	`${clockWords(at, zone)} ${zoneWord(zone)}`;
 
 const days = new Intl.DateTimeFormat(LOCALE, {
 	weekday: 'long',
