@@ -56,18 +56,22 @@ export const parseFeedMessage = (text: string): StampedMessage | null => {
 	return parsed.success ? (parsed.data as unknown as StampedMessage) : null;
 };
 
-/** The texts to publish: as few as fit the target size. */
-export const writeFeedMessages = (
+/** A text to publish and how many entries it tells. */
+export type WrittenMessage = { readonly text: string; readonly entryCount: number };
+
+/** As few messages as fit the target size. */
+export const writeCountedMessages = (
 	epoch: string,
 	at: number,
 	entries: readonly RoomEntry<unknown>[]
-): string[] => {
-	const texts: string[] = [];
+): WrittenMessage[] => {
+	const messages: WrittenMessage[] = [];
 	let parts: string[] = [];
 	let size = 0;
 	const flush = () => {
 		if (parts.length === 0) return;
-		texts.push(`{"epoch":${JSON.stringify(epoch)},"at":${at},"entries":[${parts.join(',')}]}`);
+		const text = `{"epoch":${JSON.stringify(epoch)},"at":${at},"entries":[${parts.join(',')}]}`;
+		messages.push({ text, entryCount: parts.length });
 		parts = [];
 		size = 0;
 	};
@@ -78,5 +82,11 @@ export const writeFeedMessages = (
 		size += part.length;
 	}
 	flush();
-	return texts;
+	return messages;
 };
+
+export const writeFeedMessages = (
+	epoch: string,
+	at: number,
+	entries: readonly RoomEntry<unknown>[]
+): string[] => writeCountedMessages(epoch, at, entries).map(({ text }) => text);

@@ -5,14 +5,14 @@ import type { RoomEntry } from '#domain/protocol.ts';
 import type { Clock } from '#domain/time.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { DEFAULT_PREFIX, feedChannel, writeFeedMessages } from './message.ts';
+import { DEFAULT_PREFIX, feedChannel, writeCountedMessages } from './message.ts';
 
 export type PublishCounts = { readonly sent: number; readonly failed: number };
 
 export type Publisher = {
 	/** Returns at once, sends now or very soon; a failure is counted, never thrown. */
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
-	/** Messages sent and not sent since the start. */
+	/** Entries sent and not sent since the start. */
 	readonly counts: () => PublishCounts;
 	/** Waits for messages on their way; the connection belongs to the caller. */
 	readonly close: () => Promise<void>;
@@ -33,24 +33,28 @@ export type PublisherParts = {
 export const createSender = (
 	parts: { readonly redis: Redis; readonly log: Log },
 	channel: string
-): { send: (text: string) => void; counts: () => PublishCounts; close: () => Promise<void> } => {
+): {
+	send: (text: string, weight?: number) => void;
+	counts: () => PublishCounts;
+	close: () => Promise<void>;
+} => {
 	const { redis, log } = parts;
 	const underWay = new Set<Promise<void>>();
 	let sent = 0;
 	let failed = 0;
 	let isFailing = false;
-	const note = (isFailure: boolean): void => {
-		if (isFailure) failed += 1;
-		else sent += 1;
+	const note = (isFailure: boolean, weight: number): void => {
+		if (isFailure) failed += weight;
+		else sent += weight;
 		if (isFailure === isFailing) return;
 		isFailing = isFailure;
 		if (isFailing) log.warn('publish_failing', { failed });
 		else log.info('publish_working', { failed });
 	};
-	const send = (text: string): void => {
+	const send = (text: string, weight = 1): void => {
 		const sending = redis.publish(channel, text).then(
-			() => note(false),
-			() => note(true)
+			() => note(false, weight),
+			() => note(true, weight)
 		);
 		underWay.add(sending);
 		void sending.then(() => underWay.delete(sending));
@@ -88,7 +92,9 @@ export const createPublisher = (parts: PublisherParts): Publisher => {
 		const entries = gathered;
 		gathered = [];
 		sentAt = performance.now();
-		for (const text of writeFeedMessages(epoch(), clock.now(), entries)) sender.send(text);
+		for (const { text, entryCount } of writeCountedMessages(epoch(), clock.now(), entries)) {
+			sender.send(text, entryCount);
+		}
 	};
 
 	return {

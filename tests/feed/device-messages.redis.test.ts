@@ -87,8 +87,7 @@ test('[F10] a publisher without Redis fails at once, counts it, and never throws
 		sender.publish([{ room: 'a:us', seq: n, changes: [[1 as never, 3]] }]);
 	}
 	await sender.close();
-	expect(sender.counts().sent).toBe(0);
-	expect(sender.counts().failed).toBeGreaterThan(0);
+	expect(sender.counts()).toEqual({ sent: 0, failed: 50 });
 	expect(lines).toEqual(['publish_failing']);
 	dead.disconnect();
 });

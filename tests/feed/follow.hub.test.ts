@@ -79,8 +79,7 @@ describe('with Redis', () => {
 		expect(follower.head('f1-other:us')).toBeNull();
 		expect(follower.lagMs()).toBeLessThan(60_000);
 		await publisher.close();
-		expect(publisher.counts().failed).toBe(0);
-		expect(publisher.counts().sent).toBeGreaterThan(0);
+		expect(publisher.counts()).toEqual({ sent: 40, failed: 0 });
 	});
 
 	test('[F1] messages doubled, shuffled, of garbage or of nobody change nothing', async () => {
@@ -211,8 +210,7 @@ describe('without Redis', () => {
 		expect(follower.seen.entries.map((entry) => entry.seq)).toEqual(await truth(room));
 		expect(follower.seen.faults).toEqual([]);
 		await hints.close();
-		expect(hints.counts().sent).toBe(0);
-		expect(hints.counts().failed).toBeGreaterThan(0);
+		expect(hints.counts()).toEqual({ sent: 0, failed: 150 });
 		dead.disconnect();
 		publisher.disconnect();
 	});
