@@ -78,8 +78,26 @@ const planRecord = (org: Organisation, network: Network): DirectoryRecord => ({
 	network: [{ reference: `Organization/${networkId(org, network)}`, display: network.name }]
 });
 
-const siteRecord = (org: Organisation, person: Practitioner): DirectoryRecord => {
+/** Where a practitioner can be reached: the same in every edition. */
+export const contactOf = (org: Organisation, person: Practitioner) => {
 	const { town, postcode } = placeOf(person.home);
+	return {
+		telecom: [
+			{ system: 'phone' as const, value: fictionPhone(person.home, 10) },
+			{ system: 'url' as const, value: `https://${org.profile.key}.example/` }
+		],
+		address: {
+			line: ['1 Main Street'],
+			city: town,
+			state: person.home,
+			postalCode: postcode,
+			country: 'US'
+		}
+	};
+};
+
+const siteRecord = (org: Organisation, person: Practitioner): DirectoryRecord => {
+	const { town } = placeOf(person.home);
 	return {
 		resourceType: 'Location',
 		id: siteId(org, person),
@@ -88,17 +106,7 @@ const siteRecord = (org: Organisation, person: Practitioner): DirectoryRecord =>
 		status: 'active',
 		name: `${org.profile.name}, ${town}`,
 		mode: 'instance',
-		telecom: [
-			{ system: 'phone', value: fictionPhone(person.home, 10) },
-			{ system: 'url', value: `https://${org.profile.key}.example/` }
-		],
-		address: {
-			line: ['1 Main Street'],
-			city: town,
-			state: person.home,
-			postalCode: postcode,
-			country: 'US'
-		},
+		...contactOf(org, person),
 		physicalType: concept({ system: physicalType, code: 'si', display: 'Site' }),
 		managingOrganization: { reference: `Organization/${orgId(org)}` }
 	};

@@ -1,36 +1,22 @@
 // What a publisher of SMART Scheduling Links 1.0 can say: places and schedules, nothing about who
 // sees the patient, how, in which zone, or who pays. The rest is in the operator's notes.
 import { specialtyOf } from '../codes.ts';
-import { fictionPhone, placeOf } from '../geography.ts';
 import { fullName } from '../people.ts';
 import type { Practitioner } from '../practitioner.ts';
-import { identifierSystem, scheduleId } from '../records.ts';
+import { contactOf, identifierSystem, scheduleId } from '../records.ts';
 import type { DirectoryRecord } from '../wire.ts';
 import type { Organisation } from '../world.ts';
 
 const locationId = (person: Practitioner): string => `${person.id}-loc`;
 
 /** One bookable place for each clinician, named after them: 1.0 has no other place for a name. */
-const locationRecord = (org: Organisation, person: Practitioner): DirectoryRecord => {
-	const { town, postcode } = placeOf(person.home);
-	return {
-		resourceType: 'Location',
-		id: locationId(person),
-		identifier: [{ system: identifierSystem(org), value: locationId(person) }],
-		name: `${fullName(person.name)} at ${org.profile.name}`,
-		telecom: [
-			{ system: 'phone', value: fictionPhone(person.home, 10) },
-			{ system: 'url', value: `https://${org.profile.key}.example/` }
-		],
-		address: {
-			line: ['1 Main Street'],
-			city: town,
-			state: person.home,
-			postalCode: postcode,
-			country: 'US'
-		}
-	};
-};
+const locationRecord = (org: Organisation, person: Practitioner): DirectoryRecord => ({
+	resourceType: 'Location',
+	id: locationId(person),
+	identifier: [{ system: identifierSystem(org), value: locationId(person) }],
+	name: `${fullName(person.name)} at ${org.profile.name}`,
+	...contactOf(org, person)
+});
 
 const scheduleRecord = (org: Organisation, person: Practitioner): DirectoryRecord => {
 	const { serviceType, coding } = specialtyOf(person.specialtyId);
