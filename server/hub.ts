@@ -1,6 +1,5 @@
 // The hub, put together: the only place beside main.ts that opens connections. Starts without Redis
 // and without a feed hint; never without Postgres.
-import { createServer } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { HubApi } from '#domain/api.ts';
@@ -15,6 +14,7 @@ import { createApp } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
 import type { Health } from '#server/http/health-routes.ts';
 import { createQuota, limitsFor, networkOf } from '#server/http/limits.ts';
+import { createHttpServer, finishRequests, listen } from '#server/http/http-server.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { createOriginCheck, mayConnect } from '#server/http/origin.ts';
 import { createVisitorReader } from '#server/http/session.ts';
@@ -83,38 +83,6 @@ const openDatabase = async ({ config, log }: HubParts): Promise<Sql> => {
 		role: HUB_ROLE,
 		applicationName: 'slotcast-hub'
 	});
-};
-
-const listen = (http: HttpServer, { port, host }: Config): Promise<number> =>
-	new Promise((resolve, reject) => {
-		http.once('error', reject);
-		http.listen(port, host, () => {
-			http.off('error', reject);
-			const address = http.address();
-			resolve(typeof address === 'object' && address !== null ? address.port : port);
-		});
-	});
-
-const createHttpServer = (): HttpServer => {
-	const http = createServer();
-	// A slow line may take its time; a connection that never finishes a request may not.
-	http.headersTimeout = 15_000;
-	http.requestTimeout = 60_000;
-	http.keepAliveTimeout = 30_000;
-	return http;
-};
-
-/** Resolves when every connection has ended, or after `withinMs`. */
-const finishRequests = async (closed: Promise<void>, http: HttpServer, withinMs: number) => {
-	const sweep = setInterval(() => http.closeIdleConnections(), 100);
-	let timer: NodeJS.Timeout | undefined;
-	const late = new Promise<void>((resolve) => {
-		timer = setTimeout(resolve, withinMs);
-	});
-	await Promise.race([closed, late]);
-	clearTimeout(timer);
-	clearInterval(sweep);
-	http.closeAllConnections();
 };
 
 type Feed = {
