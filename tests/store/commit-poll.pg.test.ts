@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SourceId } from '#domain/ids.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, toInstant } from '#domain/time.ts';
+import { HOUR_MS, MINUTE_MS, toInstant } from '#domain/time.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
-import { upsertSource, claimPoll } from '#server/store/sources.ts';
+import { upsertSource } from '#server/store/sources.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import {
@@ -474,20 +474,4 @@ test('[S4] many sources commit into shared rooms at once without a deadlock or a
 		group by r.id having r.seq <> count(l.seq) or r.seq <> coalesce(max(l.seq), 0)`;
 	expect(holes).toEqual([]);
 	expect(await sql`select 1 from rooms where seq > 0`).toHaveLength(5);
-});
-
-test('[S12] a poll may begin only when it is due, alone, and for an enabled source', async () => {
-	const sourceId = await upsertSource(sql, makeSource());
-	const first = await claimPoll(sql, sourceId, HOUR_MS);
-	expect(first).toMatchObject({ gen: 1, committedGen: 0, failures: 0, suspect: null, cursor: {} });
-	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
-	await sql`update sources set polling_until = null, next_poll_at = now() + interval '1 minute'`;
-	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
-	await sql`update sources set enabled = false, next_poll_at = now() - interval '1 minute'`;
-	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
-	await sql`update sources set enabled = true`;
-	const racers = await Promise.all(
-		Array.from({ length: 8 }, () => claimPoll(sql, sourceId, DAY_MS))
-	);
-	expect(racers.filter((won) => won !== null)).toHaveLength(1);
 });

@@ -193,3 +193,19 @@ test('[S16] free slots are counted inside a window', async () => {
 		1
 	);
 });
+
+test('[S12] a poll may begin only when it is due, alone, and for an enabled source', async () => {
+	const sourceId = await upsertSource(sql, makeSource());
+	const first = await claimPoll(sql, sourceId, HOUR_MS);
+	expect(first).toMatchObject({ gen: 1, committedGen: 0, failures: 0, suspect: null, cursor: {} });
+	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
+	await sql`update sources set polling_until = null, next_poll_at = now() + interval '1 minute'`;
+	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
+	await sql`update sources set enabled = false, next_poll_at = now() - interval '1 minute'`;
+	expect(await claimPoll(sql, sourceId, HOUR_MS)).toBeNull();
+	await sql`update sources set enabled = true`;
+	const racers = await Promise.all(
+		Array.from({ length: 8 }, () => claimPoll(sql, sourceId, DAY_MS))
+	);
+	expect(racers.filter((won) => won !== null)).toHaveLength(1);
+});
