@@ -40,11 +40,20 @@ export type BookingReport =
 export const ASK_DEADLINE_MS = 8 * SECOND_MS;
 export const BOOK_DEADLINE_MS = 12 * SECOND_MS;
 export const BOOKING_LEASE_MS = 30 * SECOND_MS;
+/** A pause, an asking and a booking fit into a minute: so long a patient may be left unsure. */
+export const PAUSE_WHILE_WAITED_FOR_MS = 30 * SECOND_MS;
+/** About half an hour of attempts: until then somebody may be looking at the screen. */
+export const ATTEMPTS_WHILE_WAITED_FOR = 64;
 export const LONGEST_PAUSE_MS = 5 * MINUTE_MS;
 
-/** W14: 1 s, 2 s, 4 s … up to five minutes between attempts. */
+/**
+ * W26: 1 s, 2 s, 4 s … up to half a minute between attempts, so that a booking is settled within a
+ * minute of the clinic's return; after half an hour of silence every five minutes.
+ */
 export const pauseAfter = (attempts: number): number =>
-	Math.min(SECOND_MS * 2 ** Math.min(Math.max(attempts, 1) - 1, 20), LONGEST_PAUSE_MS);
+	attempts > ATTEMPTS_WHILE_WAITED_FOR
+		? LONGEST_PAUSE_MS
+		: Math.min(SECOND_MS * 2 ** (Math.max(attempts, 1) - 1), PAUSE_WHILE_WAITED_FOR_MS);
 
 /** The connector's answer, or `otherwise` when it throws or outlasts its deadline. */
 const ask = async <T>(

@@ -6,7 +6,11 @@ import { toInstant } from '#domain/time.ts';
 import type { SettledBooking, StoredOrder } from '#server/store/bookings.ts';
 import type { BookingLookup, BookingOutcome } from '#workers/connectors/connector.ts';
 import {
+	ASK_DEADLINE_MS,
+	ATTEMPTS_WHILE_WAITED_FOR,
+	BOOK_DEADLINE_MS,
 	LONGEST_PAUSE_MS,
+	PAUSE_WHILE_WAITED_FOR_MS,
 	createWriteBooking,
 	pauseAfter,
 	type Outcome
@@ -184,9 +188,16 @@ test.each([
 	[1, 1_000],
 	[2, 2_000],
 	[5, 16_000],
-	[9, 256_000],
-	[10, LONGEST_PAUSE_MS],
+	[6, PAUSE_WHILE_WAITED_FOR_MS],
+	[ATTEMPTS_WHILE_WAITED_FOR, PAUSE_WHILE_WAITED_FOR_MS],
+	[ATTEMPTS_WHILE_WAITED_FOR + 1, LONGEST_PAUSE_MS],
 	[1_000, LONGEST_PAUSE_MS]
-])('[W14] after %i attempts the pause is %i ms', (attempts, expected) => {
+])('[W26] after %i attempts the pause is %i ms', (attempts, expected) => {
 	expect(pauseAfter(attempts)).toBe(expected);
+});
+
+test('[W26] a clinic that comes back within half an hour settles the booking within a minute', () => {
+	const pauses = Array.from({ length: ATTEMPTS_WHILE_WAITED_FOR }, (_, n) => pauseAfter(n + 1));
+	expect(pauses.reduce((sum, pause) => sum + pause, 0)).toBeGreaterThanOrEqual(1_800_000);
+	expect(Math.max(...pauses) + ASK_DEADLINE_MS + BOOK_DEADLINE_MS).toBeLessThanOrEqual(60_000);
 });
