@@ -24,6 +24,8 @@ export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCar
 /** `bad_request` = a date of birth that is still to come; the schema has no clock. */
 export type ConfirmRefusal = 'bad_request' | 'hold_unknown' | 'hold_expired' | 'request_reused';
 
+export type ExtendRefusal = 'hold_unknown' | 'hold_expired' | 'hold_extended';
+
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
 	readSchedules(
@@ -44,6 +46,8 @@ export type HubApi = {
 		device: DeviceKey,
 		holdId: HoldId
 	): Promise<Result<null, 'hold_unknown' | 'hold_expired'>>;
+	/** The minutes of a live hold begin anew, once. */
+	extendHold(device: DeviceKey, holdId: HoldId): Promise<Result<HoldView, ExtendRefusal>>;
 	/** Live holds of this device (at most MAX_HOLDS_PER_DEVICE). */
 	listHolds(device: DeviceKey): Promise<readonly HoldView[]>;
 

@@ -26,6 +26,7 @@ export const refusals = {
 		text: 'You already hold as many times as one person may. Let one go first.'
 	},
 	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
+	hold_extended: { status: 409, text: 'A hold is extended once. Confirm it, or let it go.' },
 	too_late: { status: 409, text: 'This booking can no longer be changed.' },
 	subscription_limit: {
 		status: 409,

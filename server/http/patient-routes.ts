@@ -67,6 +67,12 @@ const holdRoutes = (router: Router): void => {
 		else sendResult(res, await req.hub.releaseHold(req.visitor.device, id.data));
 	});
 
+	router.post('/holds/:id/extend', async (req, res) => {
+		const id = HoldId.safeParse(req.params.id);
+		if (!id.success) sendRefusal(res, 'hold_unknown');
+		else sendResult(res, await req.hub.extendHold(req.visitor.device, id.data));
+	});
+
 	router.post('/holds/:id/confirm', async (req, res) => {
 		const input = commandOf(req, { holdId: req.params.id });
 		const command = parse(res, ConfirmBooking, input);

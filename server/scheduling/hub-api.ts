@@ -9,7 +9,7 @@ import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { confirmBooking } from './confirm-booking.ts';
-import { listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
+import { extendHold, listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
 import { acknowledgeBooking, readClinic } from './read-clinic.ts';
@@ -57,6 +57,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		placeHold: placeHold({ sql, publish, limits }),
 		readHold: readHold(deps),
 		releaseHold: releaseHold(deps),
+		extendHold: extendHold({ sql, limits }),
 		listHolds: listHolds(deps),
 		confirmBooking: confirmBooking({
 			sql,

@@ -1,11 +1,17 @@
 // Holding a time and letting it go. The database decides; here the decision becomes an answer.
 import type { PlaceHold } from '#domain/commands.ts';
 import type { HoldView } from '#domain/hold.ts';
+import type { ExtendRefusal } from '#domain/api.ts';
 import type { DeviceKey, HoldId } from '#domain/ids.ts';
 import type { HoldRefusal, RoomEntry } from '#domain/protocol.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { placeHold as place, readHolds, releaseHold as release } from '../store/holds.ts';
+import {
+	extendHold as extend,
+	placeHold as place,
+	readHolds,
+	releaseHold as release
+} from '../store/holds.ts';
 import type { HoldLimits } from '../store/holds.ts';
 
 type Deps = {
@@ -47,6 +53,14 @@ export const readHold =
 	async (device: DeviceKey, holdId: HoldId): Promise<Result<HoldView, 'hold_unknown'>> => {
 		const [hold] = await readHolds(sql, device, holdId);
 		return hold === undefined ? refuse('hold_unknown') : ok(hold);
+	};
+
+/** H15: the minutes of a live hold begin anew, once. */
+export const extendHold =
+	({ sql, limits }: Omit<Deps, 'publish'>) =>
+	async (device: DeviceKey, holdId: HoldId): Promise<Result<HoldView, ExtendRefusal>> => {
+		const outcome = await extend(sql, { device, holdId, ttlMs: limits.ttlMs });
+		return outcome === 'extended' ? await readHold({ sql })(device, holdId) : refuse(outcome);
 	};
 
 export const listHolds =

@@ -75,6 +75,21 @@ export const releaseHold = async (
 	return row;
 };
 
+export type Extension = 'extended' | 'hold_extended' | 'hold_unknown' | 'hold_expired';
+
+/** H15. `at` sets the instant of the decision, in tests of the very millisecond only. */
+export const extendHold = async (
+	sql: Queryable,
+	asked: { readonly device: DeviceKey; readonly holdId: HoldId; readonly ttlMs: number },
+	at: number | null = null
+): Promise<Extension> => {
+	const [row] = await sql<{ outcome: Extension }[]>`
+		select extend_hold(${asked.device}, ${asked.holdId}, ${asked.ttlMs},
+			to_timestamp(${at}::double precision / 1000)) as outcome`;
+	if (row === undefined) throw new Error('extend_hold() gave no row');
+	return row.outcome;
+};
+
 export type ExpiredHolds = {
 	readonly ended: readonly { readonly holdId: HoldId; readonly deviceKey: DeviceKey }[];
 	/** Slots of handed-over bookings given back to their publisher's word. */

@@ -136,6 +136,26 @@ test('[U17] without JavaScript a person searches, holds, confirms and sees the v
 	await context.close();
 });
 
+test.each([true, false])(
+	'[U37] more time for the form, once, with everything typed kept (JavaScript: %s)',
+	async (javaScriptEnabled) => {
+		const { page, context } = await browser.open(town.board, { javaScriptEnabled });
+		await openChips(page).first().click();
+		await page.waitForURL(/\/hold\//);
+		await page.fill('#givenName', rosa.givenName);
+		await page.getByRole('button', { name: 'I need more time' }).click();
+		await page.getByText('The clock began anew').waitFor();
+		expect(await page.inputValue('#givenName')).toBe(rosa.givenName);
+		expect(await page.getByRole('button', { name: 'I need more time' }).count()).toBe(0);
+		await page.goto(page.url().replace('&/extend', ''));
+		await page.getByRole('button', { name: 'I need more time' }).click();
+		await page.getByText('The clock can begin anew only once').waitFor();
+		await page.getByRole('button', { name: 'Let go' }).click();
+		await page.waitForURL(/\/board/);
+		await context.close();
+	}
+);
+
 test('[U18] with the keyboard alone: filter, hold, let go; the focus is never lost', async () => {
 	const { page, context } = await browser.open(town.board, { viewport: desktop });
 	await untilLive(page);

@@ -104,6 +104,24 @@ const move = async (event: RequestEvent) => {
 	return fail(409, { values, lost });
 };
 
+/** H15: more time, once, with everything typed kept. */
+const extend = async (event: RequestEvent) => {
+	const { hub, visitor } = event.locals;
+	const form = await event.request.formData();
+	const values = readValues(form);
+	const holdId = holdIdOf(form.get('holdId'));
+	const found = await hub.readHold(visitor.device, holdId);
+	if (!found.ok) error(404, 'not_yours');
+	const extended = await hub.extendHold(visitor.device, holdId);
+	if (extended.ok) {
+		return { values, moved: await describe(event.locals, extended.value), isExtended: true };
+	}
+	const moved = await describe(event.locals, found.value);
+	if (extended.reason === 'hold_extended') return fail(409, { values, moved, isRefusedTime: true });
+	const refusal = { reason: 'hold_expired' as const, query: searchOf(event) };
+	return fail(410, { values, moved, lost: await explainLoss(hub, found.value.slotId, refusal) });
+};
+
 const release = async (event: RequestEvent) => {
 	const { hub, visitor } = event.locals;
 	const form = await event.request.formData();
@@ -112,4 +130,4 @@ const release = async (event: RequestEvent) => {
 	redirect(303, query === null ? '/' : `/board?${writeSearch(query)}`);
 };
 
-export const actions: Actions = { confirm, move, release };
+export const actions: Actions = { confirm, extend, move, release };
