@@ -6,7 +6,7 @@ import { DAY_MS, toInstant } from '#domain/time.ts';
 import { readByDifference } from '#workers/connectors/difference-reading.ts';
 import { readInFull } from '#workers/connectors/full-reading.ts';
 import type { Ledger, ReadOptions } from '#workers/connectors/ledger.ts';
-import type { SlotFact, SlotKey } from '#domain/slot.ts';
+import { slotKeyOf, type SlotFact, type SlotKey } from '#domain/slot.ts';
 import { seededRandom, type Random } from '../../support/random.ts';
 import { byKey, feedBytes, feedParts, feedReader, makeFeedSlot } from './slot-feed.ts';
 import type { FeedSlot, Form } from './slot-feed.ts';
@@ -214,4 +214,29 @@ test('[N5] a body of one record many times over is compared in a moment', () => 
 	const ledger = settled('lines', same, how);
 	const next = [makeFeedSlot({ id: 'other', step: 3 }), ...same.slice(0, -100)];
 	expect(readByDifference(ledger, feedParts('lines', feedBytes('lines', next)), how)).toBeNull();
+});
+
+test('[A42] a line broken anywhere leaves its schedule unread, or the answer in doubt', () => {
+	const slots = [0, 1, 2].map((at) => makeFeedSlot({ id: `s${at}`, schedule: at, step: at + 1 }));
+	const whole = feedBytes('lines', slots).toString();
+	const how = feedReader('lines');
+	const before = fullFacts('lines', slots, how).facts;
+	let judged = 0;
+	for (let at = 0; at < whole.length; at += 1) {
+		const head = whole.slice(0, at);
+		const tail = whole.slice(at);
+		const broken = ['\u0000,,', '"', '\\', '}'].map((each) => head + each + tail);
+		for (const text of [...broken, head + tail.slice(1)]) {
+			const reading = readInFull(feedParts('lines', Buffer.from(text)), how);
+			if (reading.flags.badRecords === 0 || reading.isDoubtful) continue;
+			judged += 1;
+			if (reading.listing.form !== 'full') throw new Error('full expected');
+			const seen = byKey(reading.listing.facts);
+			const lost = before.filter(
+				(fact) => !seen.has(slotKeyOf(fact)) && !reading.unread.includes(fact.scheduleKey)
+			);
+			expect({ near: text.slice(at - 30, at + 30), lost }).toMatchObject({ lost: [] });
+		}
+	}
+	expect(judged).toBeGreaterThan(whole.length);
 });

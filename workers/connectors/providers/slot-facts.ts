@@ -148,6 +148,8 @@ const readOne = (slot: Json, context: SlotContext): SlotRead => {
 	};
 };
 
+const REFERENCES = /"reference"\s*:\s*"([^"\\]{0,500})"/g;
+
 const signatureOf = ({ schedules, notes }: SlotContext): string =>
 	JSON.stringify([
 		notes.trust ?? 'instant',
@@ -168,8 +170,13 @@ export const createSlotReader = (context: SlotContext, place: 'file' | 'bundle')
 		return place === 'bundle' ? { kind: 'other' } : bad('not a Slot', null);
 	},
 	guessSchedule: (raw) => {
-		const reference = /"reference"\s*:\s*"([^"\\]{1,500})"/.exec(raw)?.[1];
-		return reference === undefined ? null : context.directory.scheduleKeyOf(reference);
+		// A break can lie inside the reference itself, and a lost line feed makes one piece of two
+		// records: only one reference, of a schedule that is described, tells whose slot it was.
+		const references = new Set([...raw.matchAll(REFERENCES)].map(([, text = '']) => text));
+		const [reference, ...others] = references;
+		if (reference === undefined || others.length > 0) return null;
+		const key = context.directory.scheduleKeyOf(reference);
+		return context.schedules.has(key) ? key : null;
 	}
 });
 
