@@ -30,6 +30,12 @@ const moves: Readonly<Record<BookingState, readonly BookingState[]>> = {
 
 export const canMove = (from: BookingState, to: BookingState): boolean => moves[from].includes(to);
 
+/**
+ * K21: how long a source may go on listing a time as free after we booked it there, ms. Later its
+ * word counts: the visit was cancelled before we saw it taken.
+ */
+export const SOURCE_LAG_MS = 10 * 60_000;
+
 /** What the patient types. Encrypted before it touches a disk; never in a log, job or URL. */
 export type PatientDetails = {
 	readonly givenName: string;

@@ -31,6 +31,8 @@ export type RunningClinic = {
 	clearFault: (kind: FaultKind) => void;
 	/** Sets a status by hand, or takes the slot out of the calendar; false for an unknown id. */
 	setSlotStatus: (slotId: string, status: SlotStatus | 'removed') => boolean;
+	/** The desk cancels a visit and its time is free again; false when no such visit stands. */
+	cancelAppointment: (id: string) => boolean;
 	burst: (request: BurstRequest) => string[];
 	appointments: () => readonly Appointment[];
 	truth: () => ClinicTruth;
@@ -65,6 +67,9 @@ export const toRunning = (
 			status === 'removed'
 				? clinic.slots.remove(slotId).ok
 				: clinic.setSlotStatus(slotId, status).ok,
+		cancelAppointment: (id) =>
+			clinic.appointment(id)?.status !== 'cancelled' &&
+			clinic.changeAppointment(id, 'cancelled').ok,
 		burst,
 		appointments: clinic.appointments,
 		truth: () => {

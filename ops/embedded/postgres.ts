@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, cp, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import postgres from 'postgres';
 import { findServerUser, runToEnd, startTied } from './child.ts';
 import type { RunAs, TiedChild } from './child.ts';
 import {
@@ -221,6 +220,8 @@ const startServer = async (
 };
 
 const ensureDatabase = async (adminUrl: string): Promise<void> => {
+	// Late, so that server/platform/postgres-driver.ts can mend it before anybody has loaded it.
+	const { default: postgres } = await import('postgres');
 	const sql = postgres(adminUrl, { max: 1, onnotice: () => {} });
 	try {
 		const found = await sql`select 1 from pg_database where datname = 'slotcast'`;

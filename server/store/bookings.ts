@@ -2,6 +2,7 @@
 // one transaction with its log entries; nothing is released or repeated blindly.
 import {
 	canMove,
+	SOURCE_LAG_MS,
 	type BookingState,
 	type BookingView,
 	type PatientDetails
@@ -208,10 +209,11 @@ export const moveSlot = async (
 		case 'booked': {
 			const isKnown = await isKnownTaken(tx, row);
 			await takePlace(tx, row);
-			// K5: the only place of a slot stays claimed while its booking stands, so that a source
-			// that lags behind its own calendar cannot offer it again. One of several places is
-			// counted by `remaining`. A source that knows already would never end the claim.
+			// K5: the only place of a slot stays claimed for a while, so that a source that lags behind
+			// its own calendar cannot offer it again. One of several places is counted by
+			// `remaining`. A source that knows already would never end the claim.
 			if (isKnown || !row.exclusive) await dropClaim(tx, row);
+			else await tx`select end_booked_claim_in(${row.slotId}, ${row.fence}, ${SOURCE_LAG_MS})`;
 			return;
 		}
 		case 'rejected':

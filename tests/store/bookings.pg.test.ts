@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bookingStates, canMove } from '#domain/booking.ts';
+import { bookingStates, canMove, SOURCE_LAG_MS } from '#domain/booking.ts';
 import { must } from '#domain/result.ts';
 import {
 	claimBooking,
@@ -9,6 +9,7 @@ import {
 	settleBooking,
 	type BookingOutcome
 } from '#server/store/bookings.ts';
+import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { readCounts } from '#server/store/status.ts';
 import {
 	createWorld,
@@ -78,6 +79,49 @@ test('[K5] booked: the slot is taken, and stays claimed whatever its source says
 	});
 	// A source that lags behind its own calendar says "free" once more.
 	await world.sql`update slots set status = 'free', remaining = 1 where id = ${one.slotId}`;
+	const again = { slotId: one.slotId, requestId: makeRequest() };
+	expect(await world.api.placeHold(one.device, again)).toEqual({
+		ok: false,
+		reason: 'slot_taken'
+	});
+});
+
+test('[K21] a time its source still lists as free opens again, and everybody is told', async () => {
+	const one = await confirmed();
+	await settleBooking(world.sql, one.bookingId, booked);
+	await world.sql`update slots set status = 'free', remaining = 1 where id = ${one.slotId}`;
+	expect((await expireHolds(world)(100)).entries).toEqual([]);
+	const [claim] = await world.sql<{ hold: number; slot: number }[]>`
+		select extract(epoch from h.expires_at - b.settled_at)::float8 as hold,
+			extract(epoch from s.claim_untils[1] - b.settled_at)::float8 as slot
+		from bookings b join holds h on h.id = b.hold_id join slots s on s.id = b.slot_id
+		where b.id = ${one.bookingId}`;
+	expect(must(claim).hold).toBeCloseTo(SOURCE_LAG_MS / 1_000, 0);
+	expect(must(claim).slot).toBe(must(claim).hold);
+
+	await world.ageHold(one.id, SOURCE_LAG_MS + 1_000);
+	const swept = await expireHolds(world)(100);
+	expect(swept.ended).toEqual([]);
+	expect(swept.entries[0]?.changes).toEqual([expect.arrayContaining([one.slotId, 1])]);
+	expect(await rowsOf(one.slotId, one.bookingId)).toMatchObject({
+		slot: 1,
+		claims: [],
+		hold: 'booked'
+	});
+	expect((await expireHolds(world)(100)).count).toBe(0);
+	expect(await world.api.readBooking(one.device, one.bookingId)).toMatchObject({
+		value: { state: 'booked' }
+	});
+	const next = await world.hold(one.slotId);
+	expect(next.fence).toBe(one.fence + 1);
+});
+
+test('[K21] a time its source has shown as taken is not opened by the clock', async () => {
+	const one = await confirmed();
+	await settleBooking(world.sql, one.bookingId, booked);
+	await world.ageHold(one.id, SOURCE_LAG_MS + 1_000);
+	expect((await expireHolds(world)(100)).count).toBe(1);
+	expect(await rowsOf(one.slotId, one.bookingId)).toMatchObject({ slot: 3, hold: 'booked' });
 	const again = { slotId: one.slotId, requestId: makeRequest() };
 	expect(await world.api.placeHold(one.device, again)).toEqual({
 		ok: false,
