@@ -3,7 +3,7 @@
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
-import type { ConfirmBooking, PlaceHold, SubscribeAlert } from './commands.ts';
+import type { ConfirmBooking, JoinWaiting, PlaceHold, SubscribeAlert } from './commands.ts';
 import type { HoldView } from './hold.ts';
 import type {
 	AlertSubscriptionId,
@@ -12,11 +12,13 @@ import type {
 	HoldId,
 	ScheduleId,
 	SlotId,
-	SourceId
+	SourceId,
+	WaitingId
 } from './ids.ts';
 import type { HoldRefusal, WireSlot } from './protocol.ts';
 import type { Result } from './result.ts';
 import type { HubStatus } from './status.ts';
+import type { WaitingView } from './waiting.ts';
 
 /** A slot with the provider that offers it. */
 export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCard };
@@ -80,6 +82,17 @@ export type HubApi = {
 	listAlerts(device: DeviceKey): Promise<readonly AlertSubscription[]>;
 	/** Notices of this device, newest first, of the last day, at most 20. */
 	listNotices(device: DeviceKey): Promise<readonly AlertNotice[]>;
+
+	/** Joining twice for the same is one place in line. */
+	joinWaiting(
+		device: DeviceKey,
+		command: JoinWaiting
+	): Promise<Result<WaitingView, 'waiting_limit' | 'schedule_unknown'>>;
+	/** A time that was kept for this device goes to the next in line. */
+	leaveWaiting(device: DeviceKey, id: WaitingId): Promise<Result<null, 'waiting_unknown'>>;
+	/** After unanswered offers: yes, still waiting, in the old place. */
+	resumeWaiting(device: DeviceKey, id: WaitingId): Promise<Result<null, 'waiting_unknown'>>;
+	listWaiting(device: DeviceKey): Promise<readonly WaitingView[]>;
 
 	readClinic(sourceId: SourceId): Promise<Result<ClinicSnapshot, 'not_allowed'>>;
 	acknowledgeBooking(

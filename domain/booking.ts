@@ -113,6 +113,8 @@ export type ClinicSnapshot = {
 		readonly practitionerName: string;
 		readonly startsAt: Instant;
 	}[];
+	/** People in waiting lists for any of the clinic's providers. */
+	readonly waiting: number;
 	/** Fill rate of today and the next six days. */
 	readonly days: readonly ClinicDay[];
 };

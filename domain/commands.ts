@@ -94,17 +94,24 @@ export const ConfirmBooking = z.strictObject({
 });
 export type ConfirmBooking = z.infer<typeof ConfirmBooking>;
 
-export const SubscribeAlert = z
-	.strictObject({
-		requestId: RequestId,
-		specialty,
-		region,
-		scheduleId: ScheduleId.nullable().default(null),
-		kinds: kinds.default([]),
-		plan: plan.nullable().default(null),
-		language: language.nullable().default(null),
-		dayPart: dayPart.default('any'),
-		zone: zone.optional()
-	})
-	.transform((q) => ({ ...q, zone: q.zone ?? findRegion(q.region)?.defaultTimeZone ?? 'UTC' }));
+/** A search, a provider (scheduleId), or a whole room (all else left open). */
+const wish = () =>
+	z
+		.strictObject({
+			requestId: RequestId,
+			specialty,
+			region,
+			scheduleId: ScheduleId.nullable().default(null),
+			kinds: kinds.default([]),
+			plan: plan.nullable().default(null),
+			language: language.nullable().default(null),
+			dayPart: dayPart.default('any'),
+			zone: zone.optional()
+		})
+		.transform((q) => ({ ...q, zone: q.zone ?? findRegion(q.region)?.defaultTimeZone ?? 'UTC' }));
+
+export const SubscribeAlert = wish();
 export type SubscribeAlert = z.infer<typeof SubscribeAlert>;
+
+export const JoinWaiting = wish();
+export type JoinWaiting = z.infer<typeof JoinWaiting>;

@@ -24,6 +24,9 @@ export type PatientId = z.infer<typeof PatientId>;
 export const AlertSubscriptionId = z.uuid().brand<'AlertSubscriptionId'>();
 export type AlertSubscriptionId = z.infer<typeof AlertSubscriptionId>;
 
+export const WaitingId = z.uuid().brand<'WaitingId'>();
+export type WaitingId = z.infer<typeof WaitingId>;
+
 /** Made by the client before it sends, so that a repeated click is one effect (promises P5). */
 export const RequestId = z.uuid().brand<'RequestId'>();
 export type RequestId = z.infer<typeof RequestId>;

@@ -136,6 +136,8 @@ export type PatientServerEvents = {
 	 */
 	'rooms:heads': (epoch: string, heads: readonly (readonly [RoomName, number])[]) => void;
 	'alert:raised': (notice: AlertNotice) => void;
+	/** A time is kept for this device, which waited for it. */
+	'waiting:offered': (offer: { waitingId: string; holdId: string }) => void;
 	/** One of this device's bookings moved on (confirmed by the clinic, refused, …). */
 	'booking:changed': (change: { bookingId: string; state: BookingView['state'] }) => void;
 	'hold:ended': (change: { holdId: string; because: 'expired' | 'released' }) => void;

@@ -15,6 +15,7 @@ export const refusals = {
 	hold_unknown: { status: 404, text: 'There is no such hold on this device.' },
 	booking_unknown: { status: 404, text: 'There is no such booking on this device.' },
 	subscription_unknown: { status: 404, text: 'There is no such alert on this device.' },
+	waiting_unknown: { status: 404, text: 'This device does not stand in that waiting list.' },
 	slot_taken: {
 		status: 409,
 		text: 'Someone else is booking this time. The nearest free times are listed.'
@@ -31,6 +32,10 @@ export const refusals = {
 	subscription_limit: {
 		status: 409,
 		text: 'This device already has as many alerts as one may have.'
+	},
+	waiting_limit: {
+		status: 409,
+		text: 'This device already stands in as many waiting lists as one may.'
 	},
 	request_reused: { status: 422, text: 'This request id was used before for something else.' },
 	clinic_refused: { status: 422, text: 'The clinic did not accept the booking. Call the clinic.' },

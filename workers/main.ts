@@ -10,6 +10,7 @@ import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
+import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
 import {
 	claimBooking,
@@ -30,6 +31,7 @@ import {
 	reconcileLoops,
 	repairPolls,
 	sweepHolds,
+	tellOffers,
 	watchSources,
 	writeDueBookings
 } from './jobs/reconcile.ts';
@@ -176,6 +178,10 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 			expireHolds: expireHolds({ sql, publish: feed.publish }),
 			tellEnded: (holdId, device) =>
 				feed.tell({ device, event: 'hold:ended', payload: { holdId, because: 'expired' } })
+		}),
+		offers: tellOffers({
+			offer: offerTimes({ sql, publish: feed.publish }),
+			tell: feed.tell
 		}),
 		repair: repairPolls({ sql, queues, clock: systemClock }),
 		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),

@@ -10,7 +10,8 @@ import {
 	DeviceKey,
 	EpisodeId,
 	HoldId,
-	ScheduleId
+	ScheduleId,
+	WaitingId
 } from '#domain/ids.ts';
 import type { PatientServerEvents } from '#domain/protocol.ts';
 import { toInstant } from '#domain/time.ts';
@@ -36,6 +37,11 @@ export type DeviceMessage =
 			readonly device: DeviceKey;
 			readonly event: 'alert:raised';
 			readonly payload: Payload<'alert:raised'>;
+	  }
+	| {
+			readonly device: DeviceKey;
+			readonly event: 'waiting:offered';
+			readonly payload: Payload<'waiting:offered'>;
 	  };
 
 export type DevicePublisher = {
@@ -65,6 +71,11 @@ const message = z.discriminatedUnion('event', [
 		device: DeviceKey,
 		event: z.literal('hold:ended'),
 		payload: z.object({ holdId: HoldId, because: z.enum(['expired', 'released']) })
+	}),
+	z.object({
+		device: DeviceKey,
+		event: z.literal('waiting:offered'),
+		payload: z.object({ waitingId: WaitingId, holdId: HoldId })
 	}),
 	z.object({
 		device: DeviceKey,

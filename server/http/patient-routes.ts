@@ -3,8 +3,8 @@
 import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ConfirmBooking, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
-import { AlertSubscriptionId, BookingId, HoldId } from '#domain/ids.ts';
+import { ConfirmBooking, JoinWaiting, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
+import { AlertSubscriptionId, BookingId, HoldId, WaitingId } from '#domain/ids.ts';
 import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
 
 /** Nearest open times told to the one who lost a race. */
@@ -147,10 +147,38 @@ const alertRoutes = (router: Router): void => {
 	});
 };
 
+const waitingRoutes = (router: Router): void => {
+	router.get('/waiting', async (req, res) => {
+		const value = await req.hub.listWaiting(req.visitor.device);
+		sendResult(res, { ok: true, value });
+	});
+
+	router.post('/waiting', async (req, res) => {
+		const command = parse(res, JoinWaiting, commandOf(req));
+		if (command === null) return;
+		const joined = await req.hub.joinWaiting(req.visitor.device, command);
+		if (joined.ok) res.location(`/api/v1/waiting/${joined.value.id}`);
+		sendResult(res, joined, 201);
+	});
+
+	router.delete('/waiting/:id', async (req, res) => {
+		const id = WaitingId.safeParse(req.params.id);
+		if (!id.success) sendRefusal(res, 'waiting_unknown');
+		else sendResult(res, await req.hub.leaveWaiting(req.visitor.device, id.data));
+	});
+
+	router.post('/waiting/:id/resume', async (req, res) => {
+		const id = WaitingId.safeParse(req.params.id);
+		if (!id.success) sendRefusal(res, 'waiting_unknown');
+		else sendResult(res, await req.hub.resumeWaiting(req.visitor.device, id.data));
+	});
+};
+
 export const patientRoutes = (): Router => {
 	const router = Router();
 	holdRoutes(router);
 	bookingRoutes(router);
 	alertRoutes(router);
+	waitingRoutes(router);
 	return router;
 };

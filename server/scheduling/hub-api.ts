@@ -16,6 +16,7 @@ import { acknowledgeBooking, readClinic } from './read-clinic.ts';
 import { readStatus } from './read-status.ts';
 import { shareBriefly } from './share-briefly.ts';
 import { listAlerts, listNotices, subscribeAlert, unsubscribeAlert } from './subscribe-alerts.ts';
+import { joinWaiting, leaveWaiting, listWaiting, resumeWaiting } from './wait-for-times.ts';
 
 export type HubApiDeps = {
 	readonly sql: Sql;
@@ -73,6 +74,10 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		unsubscribeAlert: unsubscribeAlert(deps),
 		listAlerts: listAlerts(deps),
 		listNotices: listNotices(deps),
+		joinWaiting: joinWaiting(deps),
+		leaveWaiting: leaveWaiting(deps),
+		resumeWaiting: resumeWaiting(deps),
+		listWaiting: listWaiting(deps),
 		readClinic: readClinic(deps),
 		acknowledgeBooking: acknowledgeBooking(deps),
 		readStatus: readStatus(deps)

@@ -18,6 +18,7 @@ import {
 	type ClinicBookingRow
 } from '../store/clinic.ts';
 import { actAs, readPatients } from '../store/patients.ts';
+import { countWaiting } from '../store/waiting.ts';
 
 type Deps = { readonly sql: Sql; readonly phi: PhiCipher };
 
@@ -55,16 +56,17 @@ export const readClinic =
 		const seen = await withSnapshot(deps.sql, async (tx) => {
 			const clinic = await readClinicSource(tx, source);
 			if (clinic === undefined) return null;
-			const [point, rows, heldNow, days] = await Promise.all([
+			const [point, rows, heldNow, days, waiting] = await Promise.all([
 				readPoint(tx, [room]),
 				readClinicBookings(tx, source),
 				readHeldNow(tx, source),
-				readClinicDays(tx, source, clinic.zone)
+				readClinicDays(tx, source, clinic.zone),
+				countWaiting(tx, source)
 			]);
-			return { clinic, point, rows, heldNow, days };
+			return { clinic, point, rows, heldNow, days, waiting };
 		});
 		if (seen === null) return refuse('not_allowed');
-		const { clinic, point, rows, heldNow, days } = seen;
+		const { clinic, point, rows, heldNow, days, waiting } = seen;
 		return ok({
 			sourceId: source,
 			name: clinic.name,
@@ -74,6 +76,7 @@ export const readClinic =
 			asOf: point.asOf,
 			bookings: await withPatients(deps, source, rows),
 			heldNow,
+			waiting,
 			days
 		});
 	};

@@ -63,6 +63,7 @@ describe.each(['light', 'dark'] as const)('[U19] axe-core in the %s theme', (col
 		await page.waitForURL(/\/board/);
 		await look(hold);
 		await look('/alerts');
+		await look('/waiting');
 		await look('/no-such-page');
 		await look(town.linkOf({ role: 'clinic' }));
 		await look(town.linkOf({ role: 'operator' }));

@@ -34,6 +34,7 @@ const id = '6f1b6f3e-0c0c-4b7e-9d51-0f0a6f4b7a11' as never;
 const told: readonly DeviceMessage[] = [
 	{ device, event: 'booking:changed', payload: { bookingId: id, state: 'booked' } },
 	{ device, event: 'hold:ended', payload: { holdId: id, because: 'expired' } },
+	{ device, event: 'waiting:offered', payload: { waitingId: id, holdId: id } },
 	{
 		device,
 		event: 'alert:raised',

@@ -391,3 +391,23 @@ test('[X10] alive, ready and the version are told without a cookie', async () =>
 		protocol: 1
 	});
 });
+
+test('[X22] a place in line over HTTP: joined once, seen, left, and refused in words', async () => {
+	const ana = createBrowser();
+	const wish = { requestId: crypto.randomUUID(), specialty: 'dermatology', region: 'US-MT' };
+	const joined = await ana.post('/waiting', wish);
+	expect(joined.status).toBe(201);
+	expect(joined.headers.get('location')).toBe(`/api/v1/waiting/${joined.json.id}`);
+	expect(joined.json).toMatchObject({ state: 'waiting', ahead: 0, offer: null });
+	expect((await ana.post('/waiting', wish)).json.id).toBe(joined.json.id);
+	expect((await ana.get('/waiting')).json).toHaveLength(1);
+	expect((await createBrowser().get('/waiting')).json).toEqual([]);
+	const path = `/waiting/${joined.json.id}`;
+	expect((await createBrowser().delete(path)).json).toMatchObject({ reason: 'waiting_unknown' });
+	expect((await ana.post(`${path}/resume`, {})).status).toBe(204);
+	expect((await ana.delete(path)).status).toBe(204);
+	expect((await ana.delete(path)).status).toBe(404);
+	const unknown = await ana.post('/waiting', { ...wish, specialty: 'alchemy' });
+	expect(unknown.json).toMatchObject({ status: 404, reason: 'unknown_specialty' });
+	expect((await ana.post('/waiting/none/resume', {})).json.reason).toBe('waiting_unknown');
+});

@@ -2,9 +2,11 @@
 // back expired holds, write bookings that nobody writes, and raise the alarm for silent sources.
 import type { BookingId, DeviceKey, HoldId, SourceId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
+import type { DeviceMessage } from '#server/feed/device-messages.ts';
 import type { Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
+import type { MadeOffer } from '#server/scheduling/offer-times.ts';
 import { listIdleEpisodes } from '#server/store/alerts.ts';
 import { claimBookings } from '#server/store/bookings.ts';
 import { listOverdueSources } from '#server/store/overdue-sources.ts';
@@ -47,6 +49,20 @@ export const sweepHolds =
 			if (report.count < SWEEP_LIMIT) break;
 		}
 		return count;
+	};
+
+/** G5: one round of offers from the waiting list; those who got one are told. */
+export const tellOffers =
+	(deps: {
+		readonly offer: () => Promise<readonly MadeOffer[]>;
+		readonly tell: (message: DeviceMessage) => void;
+	}) =>
+	async (): Promise<number> => {
+		const made = await deps.offer();
+		for (const { device, waitingId, holdId } of made) {
+			deps.tell({ device, event: 'waiting:offered', payload: { waitingId, holdId } });
+		}
+		return made.length;
 	};
 
 export type RepairDeps = {
@@ -137,6 +153,7 @@ export const REPAIR = 'repair-polls';
 
 export type ReconcileTasks = {
 	readonly sweep: () => Promise<unknown>;
+	readonly offers: () => Promise<unknown>;
 	readonly repair: () => Promise<unknown>;
 	readonly bookings: () => Promise<unknown>;
 	readonly episodes: () => Promise<unknown>;
@@ -145,6 +162,7 @@ export type ReconcileTasks = {
 
 export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: 'sweep-holds', everyMs: SWEEP_EVERY_MS, run: tasks.sweep },
+	{ name: 'offer-times', everyMs: SWEEP_EVERY_MS, run: tasks.offers },
 	{ name: REPAIR, everyMs: REPAIR_EVERY_MS, run: tasks.repair },
 	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },

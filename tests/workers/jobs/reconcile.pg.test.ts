@@ -175,10 +175,11 @@ test('[W7] running episodes that nobody looked at are looked at', async () => {
 	expect(looked).toEqual([id]);
 });
 
-test('[W7] the loops are the five that are told, each with its own beat', () => {
+test('[W7] the loops are the six that are told, each with its own beat', () => {
 	const nothing = async () => {};
 	const loops = reconcileLoops({
 		sweep: nothing,
+		offers: nothing,
 		repair: nothing,
 		bookings: nothing,
 		episodes: nothing,
@@ -186,6 +187,7 @@ test('[W7] the loops are the five that are told, each with its own beat', () => 
 	});
 	expect(loops.map(({ name, everyMs }) => [name, everyMs])).toEqual([
 		['sweep-holds', 500],
+		['offer-times', 500],
 		['repair-polls', 5_000],
 		['write-due-bookings', 2_000],
 		['look-at-episodes', 60_000],

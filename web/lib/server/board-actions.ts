@@ -119,6 +119,17 @@ export const tellAction = async (event: RequestEvent, query: BoardQuery) => {
 	return fail(refusals[made.reason].status, { tellProblem: made.reason });
 };
 
+/** Stands in line for what the page searches, or for one provider. */
+export const waitAction = async (event: RequestEvent, query: BoardQuery) => {
+	const { hub, visitor } = event.locals;
+	const form = await event.request.formData();
+	const criteria = criteriaOf(query, form);
+	const requestId = requestIdFor(text(form, 'nonce'), `wait ${JSON.stringify(criteria)}`);
+	const joined = await hub.joinWaiting(visitor.device, { ...criteria, requestId });
+	if (joined.ok) redirect(303, '/waiting');
+	return fail(refusals[joined.reason].status, { tellProblem: joined.reason });
+};
+
 export const saverAction = async (event: RequestEvent) => {
 	const form = await event.request.formData();
 	const isOn = text(form, 'saver') === 'on';

@@ -1,7 +1,13 @@
 // The live board of one search. Everything it shows is in the URL; everything works as a form.
 import { redirect, type Actions, type RequestEvent } from '@sveltejs/kit';
 import type { BoardQuery } from '#domain/board.ts';
-import { holdAction, releaseAction, saverAction, tellAction } from '#lib/server/board-actions.ts';
+import {
+	holdAction,
+	releaseAction,
+	saverAction,
+	tellAction,
+	waitAction
+} from '#lib/server/board-actions.ts';
 import { loadBoard } from '#lib/server/board-load.ts';
 import { readSearch } from '#lib/search.ts';
 import { listsFor } from '#lib/search-words.ts';
@@ -23,5 +29,6 @@ export const actions: Actions = {
 	hold: (event) => holdAction(event, searchOf(event)),
 	release: releaseAction,
 	tell: (event) => tellAction(event, searchOf(event)),
+	wait: (event) => waitAction(event, searchOf(event)),
 	saver: saverAction
 };

@@ -2,7 +2,13 @@
 import { error, redirect, type Actions, type RequestEvent } from '@sveltejs/kit';
 import type { BoardQuery } from '#domain/board.ts';
 import { ScheduleId } from '#domain/ids.ts';
-import { holdAction, releaseAction, saverAction, tellAction } from '#lib/server/board-actions.ts';
+import {
+	holdAction,
+	releaseAction,
+	saverAction,
+	tellAction,
+	waitAction
+} from '#lib/server/board-actions.ts';
 import { loadBoard } from '#lib/server/board-load.ts';
 import { readSearch } from '#lib/search.ts';
 import type { PageServerLoad } from './$types';
@@ -31,5 +37,6 @@ export const actions: Actions = {
 	hold: (event) => holdAction(event, searchOf(event)),
 	release: releaseAction,
 	tell: (event) => tellAction(event, searchOf(event)),
+	wait: (event) => waitAction(event, searchOf(event)),
 	saver: saverAction
 };
