@@ -3,7 +3,7 @@
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
-import type { ConfirmBooking, PlaceHold, SubscribeAlert } from './commands.ts';
+import type { CancelBooking, ConfirmBooking, PlaceHold, SubscribeAlert } from './commands.ts';
 import type { HoldView } from './hold.ts';
 import type {
 	AlertSubscriptionId,
@@ -25,6 +25,14 @@ export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCar
 export type ConfirmRefusal = 'bad_request' | 'hold_unknown' | 'hold_expired' | 'request_reused';
 
 export type ExtendRefusal = 'hold_unknown' | 'hold_expired' | 'hold_extended';
+
+/** `details` of `call_clinic`: `phone` and `linkUrl`, each null when the clinic lists none. */
+export type CancelRefusal =
+	| 'booking_unknown'
+	| 'booking_unsettled'
+	| 'too_late'
+	| 'call_clinic'
+	| 'request_reused';
 
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
@@ -66,6 +74,11 @@ export type HubApi = {
 		bookingId: BookingId,
 		withinMs: number
 	): Promise<Result<BookingView, 'booking_unknown'>>;
+	/** Returns at once with `cancelling`; the visit stands until the clinic has cancelled it. */
+	cancelBooking(
+		device: DeviceKey,
+		command: CancelBooking
+	): Promise<Result<BookingView, CancelRefusal>>;
 	/** `text/calendar` of a booking: neutral words, no patient data. */
 	calendarFile(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
 

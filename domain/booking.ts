@@ -5,9 +5,10 @@ import type { Instant } from './time.ts';
 import { wallTimeAt } from './zone.ts';
 
 /**
- * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected.
- * `handed_over` = the publisher only lists: its own portal books. `unconfirmed` = the clinic's
- * answer was lost: never released blindly, never repeated blindly, settled by asking.
+ * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected; booked →
+ * cancelling → cancelled | booked. `handed_over` = the publisher only lists: its own portal books.
+ * `unconfirmed` = the clinic's answer was lost: never released blindly, never repeated blindly,
+ * settled by asking. `cancelling` = the clinic is asked to cancel; until it says so the visit stands.
  */
 export const bookingStates = [
 	'confirming',
@@ -15,6 +16,7 @@ export const bookingStates = [
 	'rejected',
 	'unconfirmed',
 	'handed_over',
+	'cancelling',
 	'cancelled'
 ] as const;
 export type BookingState = (typeof bookingStates)[number];
@@ -22,7 +24,8 @@ export type BookingState = (typeof bookingStates)[number];
 const moves: Readonly<Record<BookingState, readonly BookingState[]>> = {
 	confirming: ['booked', 'rejected', 'unconfirmed', 'handed_over'],
 	unconfirmed: ['booked', 'rejected'],
-	booked: ['cancelled'],
+	booked: ['cancelling', 'cancelled'],
+	cancelling: ['booked', 'cancelled'],
 	handed_over: ['booked', 'cancelled'],
 	rejected: [],
 	cancelled: []
@@ -35,6 +38,12 @@ export const canMove = (from: BookingState, to: BookingState): boolean => moves[
  * word counts: the visit was cancelled before we saw it taken.
  */
 export const SOURCE_LAG_MS = 10 * 60_000;
+
+/**
+ * Why a booked visit was not cancelled: the clinic said no, it is over or under way, or this clinic
+ * takes changes by telephone only.
+ */
+export type ChangeRefused = 'clinic_refused' | 'too_late' | 'call_clinic';
 
 /** What the patient types. Encrypted before it touches a disk; never in a log, job or URL. */
 export type PatientDetails = {
@@ -67,6 +76,8 @@ export type BookingView = {
 	readonly linkUrl: string | null;
 	/** For `rejected`: why, in one word of the refusals table. */
 	readonly rejectedBecause: 'slot_taken' | 'clinic_refused' | null;
+	/** J3: why the clinic did not cancel when it was last asked; null = it was not, or it did. */
+	readonly changeRefused: ChangeRefused | null;
 	/** iCalendar SEQUENCE. */
 	readonly sequence: number;
 };

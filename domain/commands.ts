@@ -94,6 +94,9 @@ export const ConfirmBooking = z.strictObject({
 });
 export type ConfirmBooking = z.infer<typeof ConfirmBooking>;
 
+export const CancelBooking = z.strictObject({ bookingId: BookingId, requestId: RequestId });
+export type CancelBooking = z.infer<typeof CancelBooking>;
+
 export const SubscribeAlert = z
 	.strictObject({
 		requestId: RequestId,

@@ -28,6 +28,14 @@ export const refusals = {
 	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
 	hold_extended: { status: 409, text: 'A hold is extended once. Confirm it, or let it go.' },
 	too_late: { status: 409, text: 'This booking can no longer be changed.' },
+	booking_unsettled: {
+		status: 409,
+		text: 'The clinic has not answered about this booking yet. Try again when it has.'
+	},
+	call_clinic: {
+		status: 409,
+		text: 'This clinic changes bookings by telephone or on its own page only. Call the clinic.'
+	},
 	subscription_limit: {
 		status: 409,
 		text: 'This device already has as many alerts as one may have.'

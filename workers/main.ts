@@ -17,6 +17,7 @@ import {
 	readBookingOrder,
 	settleBooking
 } from '#server/store/bookings.ts';
+import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
@@ -87,7 +88,9 @@ const bookingDeps = (
 		bookings: {
 			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
 			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
+			readCancel: (id) => readCancel(sql, id),
 			settle: (id, outcome) => settleBooking(sql, id, outcome),
+			keep: (id, because) => keepBooking(sql, id, because),
 			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
 		},
 		announce: (bookingId, { entries, deviceKey, state }) => {

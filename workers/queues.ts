@@ -92,11 +92,15 @@ export type Queues = {
 		gen: number,
 		again?: number
 	) => Promise<boolean>;
-	/** `attempt` counts how often the clinic was asked; the same (booking, attempt) is one job. */
+	/**
+	 * `attempt` counts how often the clinic was asked, `round` how often it was asked to cancel
+	 * (0 = to book); the same (booking, attempt, round) is one job.
+	 */
 	readonly addBooking: (
 		bookingId: BookingId,
 		attempt?: number,
-		delayMs?: number
+		delayMs?: number,
+		round?: number
 	) => Promise<boolean>;
 	readonly addAlerts: (scheduleIds: readonly ScheduleId[]) => Promise<boolean>;
 	/** null = Redis could not be asked. */
@@ -212,8 +216,9 @@ export const createQueues = (
 			const delay = Math.max(0, Math.ceil(delayMs));
 			return tryAdd(() => polls.queue().add(jobNames.polls, { sourceId }, { jobId, delay }));
 		},
-		addBooking: (bookingId, attempt = 0, delayMs = 0) => {
-			const options = { jobId: `booking-${bookingId}-${attempt}`, delay: Math.max(0, delayMs) };
+		addBooking: (bookingId, attempt = 0, delayMs = 0, round = 0) => {
+			const jobId = `booking-${bookingId}-${attempt}${round === 0 ? '' : `-c${round}`}`;
+			const options = { jobId, delay: Math.max(0, delayMs) };
 			return tryAdd(() => bookings.queue().add(jobNames.bookings, { bookingId }, options));
 		},
 		addAlerts: async (scheduleIds) => {

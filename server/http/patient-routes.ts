@@ -3,7 +3,7 @@
 import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ConfirmBooking, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
+import { CancelBooking, ConfirmBooking, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
 import { AlertSubscriptionId, BookingId, HoldId } from '#domain/ids.ts';
 import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
 
@@ -99,6 +99,16 @@ const bookingRoutes = (router: Router): void => {
 				? await hub.readBooking(visitor.device, id.data)
 				: await hub.awaitBooking(visitor.device, id.data, waitMs);
 		sendResult(res, found);
+	});
+
+	router.post('/bookings/:id/cancel', async (req, res) => {
+		if (!BookingId.safeParse(req.params.id).success) {
+			sendRefusal(res, 'booking_unknown');
+			return;
+		}
+		const command = parse(res, CancelBooking, commandOf(req, { bookingId: req.params.id }));
+		if (command === null) return;
+		sendResult(res, await req.hub.cancelBooking(req.visitor.device, command), 202);
 	});
 
 	router.get('/bookings/:id/visit.ics', async (req, res) => {

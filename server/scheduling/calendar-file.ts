@@ -10,6 +10,7 @@ const statusFor: Readonly<Record<BookingState, ICalEventStatus>> = {
 	unconfirmed: ICalEventStatus.TENTATIVE,
 	handed_over: ICalEventStatus.TENTATIVE,
 	booked: ICalEventStatus.CONFIRMED,
+	cancelling: ICalEventStatus.CONFIRMED,
 	rejected: ICalEventStatus.CANCELLED,
 	cancelled: ICalEventStatus.CANCELLED
 };

@@ -8,6 +8,7 @@ import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
+import { cancelBooking } from './cancel-booking.ts';
 import { confirmBooking } from './confirm-booking.ts';
 import { extendHold, listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
@@ -24,7 +25,7 @@ export type HubApiDeps = {
 	readonly clock: Clock;
 	readonly phi: PhiCipher;
 	/** May fail: the reconcile loop finds the booking in Postgres. */
-	readonly enqueueBooking: (bookingId: BookingId) => Promise<void>;
+	readonly enqueueBooking: (bookingId: BookingId, round?: number) => Promise<void>;
 	/** null = Redis could not be asked. */
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
@@ -66,6 +67,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 			publish,
 			enqueue: deps.enqueueBooking
 		}),
+		cancelBooking: cancelBooking({ sql, publish, enqueue: deps.enqueueBooking }),
 		readBooking: readBooking(deps),
 		awaitBooking: awaitBooking(deps),
 		calendarFile: calendarFile(deps),

@@ -21,7 +21,7 @@ export const logClinicBooking = async (
 			|| jsonb_build_array(jsonb_build_object(
 				'source', b.source_id,
 				'change', jsonb_build_object(
-					'kind', 'booking', 'bookingId', b.id, 'state', b.state, 'slotId', b.slot_id,
+					'kind', 'booking', 'bookingId', b.id, 'state', b.shown_state, 'slotId', b.slot_id,
 					'scheduleId', b.schedule_id,
 					'startsAt', (extract(epoch from b.starts_at) * 1000)::bigint
 				)

@@ -1,12 +1,6 @@
 // Bookings: what a confirmed hold becomes, and how the clinic's answer settles it. Every change is
 // one transaction with its log entries; nothing is released or repeated blindly.
-import {
-	canMove,
-	SOURCE_LAG_MS,
-	type BookingState,
-	type BookingView,
-	type PatientDetails
-} from '#domain/booking.ts';
+import { canMove, SOURCE_LAG_MS, type BookingState, type PatientDetails } from '#domain/booking.ts';
 import type { VisitKind } from '#domain/codes.ts';
 import type { BookingId, DeviceKey, PatientId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
@@ -42,11 +36,15 @@ export type SettledBooking = {
  */
 const ASK_UNTIL_MS = HOUR_MS;
 
+/** The clinic's answer is awaited: to a booking, or to a cancellation. */
+const isOpen = (sql: Queryable) => sql`
+	(state in ('confirming', 'unconfirmed') or (state = 'booked' and cancel_asked_at is not null))`;
+
 const isWorthAsking = (sql: Queryable) => sql`
-	state in ('confirming', 'unconfirmed') and next_attempt_at <= clock_timestamp()
+	${isOpen(sql)} and next_attempt_at <= clock_timestamp()
 	and ends_at > clock_timestamp() - ${ASK_UNTIL_MS} * interval '1 millisecond'`;
 
-/** Unsettled bookings whose next attempt is due; each is lent for `leaseMs`, then due again. */
+/** Bookings with an open question whose next attempt is due; each is lent for `leaseMs`, then due again. */
 export const claimBookings = async (
 	sql: Queryable,
 	{ limit, leaseMs }: { readonly limit: number; readonly leaseMs: number }
@@ -89,7 +87,7 @@ export const postponeBooking = async (
 	await sql`
 		update bookings
 		set next_attempt_at = clock_timestamp() + ${retryInMs} * interval '1 millisecond'
-		where id = ${bookingId} and state in ('confirming', 'unconfirmed')`;
+		where id = ${bookingId} and ${isOpen(sql)}`;
 };
 
 /** All a connector needs to book or to look a booking up. `order` misses only the signal. */
@@ -249,6 +247,7 @@ const writeOutcome = async (
 			rejected_because = ${because},
 			appointment_id = coalesce(${booked?.appointmentId ?? null}, appointment_id),
 			join_url = coalesce(${booked?.joinUrl ?? null}, join_url),
+			acknowledged_at = case when ${outcome.state !== 'cancelled'} then acknowledged_at end,
 			settled_at = case when ${outcome.state === 'unconfirmed'} then null
 				else clock_timestamp() end
 		where id = ${bookingId}`;
@@ -281,21 +280,3 @@ export const settleBooking = (
 		const entries = await logClinicBooking(tx, bookingId, { slots });
 		return { entries, deviceKey: row.deviceKey, state: outcome.state };
 	});
-
-/** The owner's view of a booking; null when it is not this device's. */
-export const readBookingView = async (
-	sql: Queryable,
-	device: DeviceKey,
-	bookingId: BookingId
-): Promise<BookingView | null> => {
-	const [row] = await sql<BookingView[]>`
-		select b.id, b.hold_id as "holdId", b.slot_id as "slotId", b.schedule_id as "scheduleId",
-			b.state, b.starts_at as "startsAt", b.ends_at as "endsAt", b.kind,
-			c.practitioner_name as "practitionerName",
-			c.organization_name as "organizationName", c.zone,
-			coalesce(b.phone, c.phone) as phone, b.join_url as "joinUrl", b.link_url as "linkUrl",
-			b.rejected_because as "rejectedBecause", b.sequence
-		from bookings b join schedules c on c.id = b.schedule_id
-		where b.id = ${bookingId} and b.device_key = ${device}`;
-	return row ?? null;
-};

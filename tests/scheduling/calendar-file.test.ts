@@ -22,6 +22,7 @@ const makeBooking = (over: Partial<BookingView> = {}): BookingView => ({
 	joinUrl: 'https://visit.example/join?room=1,2;3&k=ä',
 	linkUrl: null,
 	rejectedBecause: null,
+	changeRefused: null,
 	sequence: 2,
 	...over
 });

@@ -18,6 +18,7 @@ export type Patient = {
 	hold: (clinicKey: string, ttlMs?: number) => Promise<{ holdId: string; slotId: SlotId }>;
 	/** Holds and confirms. */
 	book: (clinicKey: string) => Promise<BookingId>;
+	cancel: (bookingId: BookingId) => Promise<void>;
 	look: (bookingId: BookingId) => Promise<BookingView>;
 };
 
@@ -42,7 +43,7 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			publish: () => {},
 			clock: systemClock,
 			phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
-			enqueueBooking: async (id) => void (await queues?.addBooking(id)),
+			enqueueBooking: async (id, round) => void (await queues?.addBooking(id, 0, 0, round)),
 			queueStatus: async () => null,
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
@@ -74,6 +75,11 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			});
 			if (!confirmed.ok) throw new Error(`not confirmed: ${confirmed.reason}`);
 			return BookingId.parse(confirmed.value.id);
+		},
+		cancel: async (bookingId) => {
+			const requestId = RequestId.parse(randomUUID());
+			const asked = await api.cancelBooking(device, { bookingId, requestId });
+			if (!asked.ok) throw new Error(`not asked to cancel: ${asked.reason}`);
 		},
 		look: async (bookingId) => {
 			const found = await api.readBooking(device, bookingId);

@@ -83,6 +83,8 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		bookings: {
 			claim: async () => claimed,
 			read: async () => stored({ ...over, state }),
+			readCancel: async () => null,
+			keep: async () => null,
 			settle,
 			postpone: async (_id, ms) => void did.push(`postpone ${ms}`)
 		},

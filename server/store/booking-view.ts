@@ -1,0 +1,22 @@
+// What the owner of a booking sees of it.
+import type { BookingView } from '#domain/booking.ts';
+import type { BookingId, DeviceKey } from '#domain/ids.ts';
+import type { Queryable } from '../platform/postgres.ts';
+
+/** The owner's view of a booking; null when it is not this device's. */
+export const readBookingView = async (
+	sql: Queryable,
+	device: DeviceKey,
+	bookingId: BookingId
+): Promise<BookingView | null> => {
+	const [row] = await sql<BookingView[]>`
+		select b.id, b.hold_id as "holdId", b.slot_id as "slotId", b.schedule_id as "scheduleId",
+			b.shown_state as state, b.starts_at as "startsAt", b.ends_at as "endsAt", b.kind,
+			c.practitioner_name as "practitionerName",
+			c.organization_name as "organizationName", c.zone,
+			coalesce(b.phone, c.phone) as phone, b.join_url as "joinUrl", b.link_url as "linkUrl",
+			b.rejected_because as "rejectedBecause", b.change_refused as "changeRefused", b.sequence
+		from bookings b join schedules c on c.id = b.schedule_id
+		where b.id = ${bookingId} and b.device_key = ${device}`;
+	return row ?? null;
+};

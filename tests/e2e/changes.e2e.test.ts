@@ -1,0 +1,62 @@
+// Changing a booked visit, in a browser: cancelled with and without JavaScript.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
+import { createTestBrowser, type TestBrowser } from './browser.ts';
+import { rosa, startTown, type Town } from './town.ts';
+
+let town: Town;
+let browser: TestBrowser;
+beforeAll(async () => {
+	[town, browser] = await Promise.all([startTown(), createTestBrowser()]);
+}, 120_000);
+afterAll(async () => {
+	await browser.close();
+	await town.close();
+});
+type Page = Awaited<ReturnType<TestBrowser['open']>>['page'];
+
+/** Holds the first open time, confirms it, and waits until the clinic has booked. */
+const bookIn = async (page: Page): Promise<void> => {
+	await page.locator('button[name=slot]:not(.held)').first().click();
+	await page.waitForURL(/\/hold\//);
+	for (const [name, value] of Object.entries(rosa)) await page.fill(`#${name}`, value);
+	await page.getByRole('button', { name: 'Confirm this visit' }).click();
+	await page.waitForURL(/\/visit\//);
+	await until(async () => {
+		if ((await page.locator('h1').innerText()) === 'Your visit is booked') return true;
+		await page.reload();
+		return false;
+	});
+};
+
+const untilTitle = (page: Page, title: string) =>
+	until(async () => {
+		await page.reload();
+		return (await page.locator('h1').innerText()) === title;
+	});
+
+test.each([true, false])(
+	'[J6] "are you sure", then cancelled at the clinic and on the console (JavaScript: %s)',
+	async (javaScriptEnabled) => {
+		const before = town.clinic.appointments().filter(({ status }) => status === 'cancelled');
+		const staff = await browser.open(town.linkOf({ role: 'clinic' }));
+		const { page, context } = await browser.open(town.board, { javaScriptEnabled });
+		await bookIn(page);
+		await page.getByRole('link', { name: 'Cancel this visit' }).click();
+		await page.getByRole('heading', { name: 'Cancel this visit?' }).waitFor();
+		await page.getByRole('link', { name: 'No, keep my visit' }).click();
+		await page.getByRole('heading', { name: 'Your visit is booked' }).waitFor();
+		await page.getByRole('link', { name: 'Cancel this visit' }).click();
+		await page.getByRole('button', { name: 'Yes, cancel it' }).click();
+		await page.waitForURL(/\/visit\/[^/]+$/);
+		await untilTitle(page, 'This visit is cancelled');
+		const after = town.clinic.appointments().filter(({ status }) => status === 'cancelled');
+		expect(after).toHaveLength(before.length + 1);
+		// The console was open all the time.
+		await staff.page.getByText(/^cancelled/).waitFor();
+		await staff.page.getByRole('button', { name: /as seen/ }).click();
+		await staff.page.getByText(/^cancelled/).waitFor({ state: 'detached' });
+		await context.close();
+		await staff.context.close();
+	}
+);
