@@ -3,7 +3,13 @@
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
-import type { CancelBooking, ConfirmBooking, PlaceHold, SubscribeAlert } from './commands.ts';
+import type {
+	CancelBooking,
+	ConfirmBooking,
+	MoveBooking,
+	PlaceHold,
+	SubscribeAlert
+} from './commands.ts';
 import type { HoldView } from './hold.ts';
 import type {
 	AlertSubscriptionId,
@@ -33,6 +39,8 @@ export type CancelRefusal =
 	| 'too_late'
 	| 'call_clinic'
 	| 'request_reused';
+
+export type MoveRefusal = CancelRefusal | 'hold_unknown' | 'hold_expired' | 'other_clinic';
 
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
@@ -79,6 +87,11 @@ export type HubApi = {
 		device: DeviceKey,
 		command: CancelBooking
 	): Promise<Result<BookingView, CancelRefusal>>;
+	/**
+	 * Returns the new booking at once, `confirming`. The old visit stands until the clinic has booked
+	 * the new one; only then it is asked to cancel the old one.
+	 */
+	moveBooking(device: DeviceKey, command: MoveBooking): Promise<Result<BookingView, MoveRefusal>>;
 	/** `text/calendar` of a booking: neutral words, no patient data. */
 	calendarFile(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
 

@@ -57,6 +57,9 @@ export type PatientDetails = {
 	readonly planId: string | null;
 };
 
+/** The other visit of a move: the one that was left, or the one that was moved to. */
+export type OtherVisit = Pick<BookingView, 'id' | 'state' | 'startsAt' | 'changeRefused'>;
+
 export type BookingView = {
 	readonly id: BookingId;
 	readonly holdId: HoldId;
@@ -78,7 +81,12 @@ export type BookingView = {
 	readonly rejectedBecause: 'slot_taken' | 'clinic_refused' | null;
 	/** J3: why the clinic did not cancel when it was last asked; null = it was not, or it did. */
 	readonly changeRefused: ChangeRefused | null;
-	/** iCalendar SEQUENCE. */
+	/** J10: the visit that this one takes the place of. */
+	readonly replaces: OtherVisit | null;
+	/** The newest visit that was to take this one's place, however that ended. */
+	readonly movedTo: OtherVisit | null;
+	/** iCalendar UID and SEQUENCE: one event, however often it is moved. */
+	readonly calendarUid: string;
 	readonly sequence: number;
 };
 
@@ -95,6 +103,8 @@ export type ClinicBooking = {
 	readonly kind: VisitKind | null;
 	readonly arrivedAt: Instant;
 	readonly acknowledgedAt: Instant | null;
+	/** J12: the patient goes to another time instead, which the clinic has booked. */
+	readonly isMoved: boolean;
 	/** Given name and initial only: `Rosa M.`. */
 	readonly patientLabel: string;
 	readonly phone: string;

@@ -97,6 +97,14 @@ export type ConfirmBooking = z.infer<typeof ConfirmBooking>;
 export const CancelBooking = z.strictObject({ bookingId: BookingId, requestId: RequestId });
 export type CancelBooking = z.infer<typeof CancelBooking>;
 
+/** `holdId`: the new time, held by the same device. */
+export const MoveBooking = z.strictObject({
+	bookingId: BookingId,
+	holdId: HoldId,
+	requestId: RequestId
+});
+export type MoveBooking = z.infer<typeof MoveBooking>;
+
 export const SubscribeAlert = z
 	.strictObject({
 		requestId: RequestId,

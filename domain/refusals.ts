@@ -36,6 +36,7 @@ export const refusals = {
 		status: 409,
 		text: 'This clinic changes bookings by telephone or on its own page only. Call the clinic.'
 	},
+	other_clinic: { status: 409, text: 'A visit moves to another time of the same clinic only.' },
 	subscription_limit: {
 		status: 409,
 		text: 'This device already has as many alerts as one may have.'

@@ -3,7 +3,13 @@
 import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { CancelBooking, ConfirmBooking, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
+import {
+	CancelBooking,
+	ConfirmBooking,
+	MoveBooking,
+	PlaceHold,
+	SubscribeAlert
+} from '#domain/commands.ts';
 import { AlertSubscriptionId, BookingId, HoldId } from '#domain/ids.ts';
 import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
 
@@ -101,16 +107,6 @@ const bookingRoutes = (router: Router): void => {
 		sendResult(res, found);
 	});
 
-	router.post('/bookings/:id/cancel', async (req, res) => {
-		if (!BookingId.safeParse(req.params.id).success) {
-			sendRefusal(res, 'booking_unknown');
-			return;
-		}
-		const command = parse(res, CancelBooking, commandOf(req, { bookingId: req.params.id }));
-		if (command === null) return;
-		sendResult(res, await req.hub.cancelBooking(req.visitor.device, command), 202);
-	});
-
 	router.get('/bookings/:id/visit.ics', async (req, res) => {
 		const id = BookingId.safeParse(req.params.id);
 		if (!id.success) {
@@ -129,6 +125,32 @@ const bookingRoutes = (router: Router): void => {
 				'Content-Disposition': 'attachment; filename="visit.ics"'
 			})
 			.send(file.value);
+	});
+};
+
+const changeRoutes = (router: Router): void => {
+	/** A command about the booking of the path; whatever is no id is nobody's booking. */
+	const about = <T>(req: Request, res: Response, schema: z.ZodType<T>): T | null => {
+		const bookingId = req.params['id'];
+		if (BookingId.safeParse(bookingId).success) {
+			return parse(res, schema, commandOf(req, { bookingId }));
+		}
+		sendRefusal(res, 'booking_unknown');
+		return null;
+	};
+
+	router.post('/bookings/:id/cancel', async (req, res) => {
+		const command = about(req, res, CancelBooking);
+		if (command === null) return;
+		sendResult(res, await req.hub.cancelBooking(req.visitor.device, command), 202);
+	});
+
+	router.post('/bookings/:id/move', async (req, res) => {
+		const command = about(req, res, MoveBooking);
+		if (command === null) return;
+		const moved = await req.hub.moveBooking(req.visitor.device, command);
+		if (moved.ok) res.location(`/api/v1/bookings/${moved.value.id}`);
+		sendResult(res, moved, 202);
 	});
 };
 
@@ -161,6 +183,7 @@ export const patientRoutes = (): Router => {
 	const router = Router();
 	holdRoutes(router);
 	bookingRoutes(router);
+	changeRoutes(router);
 	alertRoutes(router);
 	return router;
 };

@@ -45,7 +45,7 @@ export const makeCalendarFile = (booking: BookingView, now: Instant): string => 
 				: ICalCalendarMethod.PUBLISH
 	});
 	calendar.createEvent({
-		id: `${booking.id}@slotcast`,
+		id: `${booking.calendarUid}@slotcast`,
 		stamp: new Date(now),
 		start: new Date(booking.startsAt),
 		end: new Date(booking.endsAt),

@@ -10,6 +10,7 @@ import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { cancelBooking } from './cancel-booking.ts';
 import { confirmBooking } from './confirm-booking.ts';
+import { moveBooking } from './move-booking.ts';
 import { extendHold, listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
@@ -68,6 +69,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 			enqueue: deps.enqueueBooking
 		}),
 		cancelBooking: cancelBooking({ sql, publish, enqueue: deps.enqueueBooking }),
+		moveBooking: moveBooking({ sql, publish, enqueue: deps.enqueueBooking }),
 		readBooking: readBooking(deps),
 		awaitBooking: awaitBooking(deps),
 		calendarFile: calendarFile(deps),

@@ -3,6 +3,12 @@ import type { BookingView } from '#domain/booking.ts';
 import type { BookingId, DeviceKey } from '#domain/ids.ts';
 import type { Queryable } from '../platform/postgres.ts';
 
+const other = (sql: Queryable, which: ReturnType<Queryable>) => sql`
+	(select jsonb_build_object('id', o.id, 'state', o.shown_state,
+			'startsAt', (extract(epoch from o.starts_at) * 1000)::bigint,
+			'changeRefused', o.change_refused)
+		from bookings o where ${which} order by o.created_at desc limit 1)`;
+
 /** The owner's view of a booking; null when it is not this device's. */
 export const readBookingView = async (
 	sql: Queryable,
@@ -15,7 +21,10 @@ export const readBookingView = async (
 			c.practitioner_name as "practitionerName",
 			c.organization_name as "organizationName", c.zone,
 			coalesce(b.phone, c.phone) as phone, b.join_url as "joinUrl", b.link_url as "linkUrl",
-			b.rejected_because as "rejectedBecause", b.change_refused as "changeRefused", b.sequence
+			b.rejected_because as "rejectedBecause", b.change_refused as "changeRefused",
+			${other(sql, sql`o.id = b.replaces`)} as "replaces",
+			${other(sql, sql`o.replaces = b.id`)} as "movedTo",
+			coalesce(b.calendar_uid, b.id) as "calendarUid", b.sequence
 		from bookings b join schedules c on c.id = b.schedule_id
 		where b.id = ${bookingId} and b.device_key = ${device}`;
 	return row ?? null;

@@ -9,7 +9,8 @@ import { HOUR_MS, type Instant } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import type { Actor } from './audit.ts';
-import { logClinicBooking } from './booking-log.ts';
+import { logClinicBookings } from './booking-log.ts';
+import { leaveOldVisit } from './leave-old-visit.ts';
 import { actAs, readPatients } from './patients.ts';
 
 /** What the clinic (or an operator) said of a booking. */
@@ -28,6 +29,8 @@ export type SettledBooking = {
 	readonly entries: readonly RoomEntry<unknown>[];
 	readonly deviceKey: DeviceKey;
 	readonly state: BookingState;
+	/** The old visit of a move, which the clinic is now to cancel; null = none. */
+	readonly left: { readonly bookingId: BookingId; readonly round: number } | null;
 };
 
 /**
@@ -170,6 +173,7 @@ type SettleRow = ClaimedPlace & {
 	readonly state: BookingState;
 	readonly holdId: string;
 	readonly deviceKey: DeviceKey;
+	readonly replaces: BookingId | null;
 };
 
 /** The place is gone at the clinic: by our booking (the claim stays) or by somebody else's. */
@@ -271,12 +275,15 @@ export const settleBooking = (
 	sql.begin(async (tx) => {
 		const [row] = await tx<SettleRow[]>`
 			select state, slot_id as "slotId", fence, hold_id as "holdId",
-				device_key as "deviceKey", exclusive
+				device_key as "deviceKey", exclusive, replaces
 			from bookings where id = ${bookingId} for update`;
 		if (row === undefined || !canMove(row.state, outcome.state)) return null;
 		await writeOutcome(tx, bookingId, row, outcome);
+		const isBooked = outcome.state === 'booked';
+		const left = isBooked ? await leaveOldVisit(tx, bookingId, row.replaces) : null;
 		await moveSlot(tx, row, outcome);
 		const slots = outcome.state === 'unconfirmed' ? [] : [row.slotId];
-		const entries = await logClinicBooking(tx, bookingId, { slots });
-		return { entries, deviceKey: row.deviceKey, state: outcome.state };
+		const told = left === null ? [bookingId] : [bookingId, left.bookingId];
+		const entries = await logClinicBookings(tx, told, { slots });
+		return { entries, deviceKey: row.deviceKey, state: outcome.state, left };
 	});

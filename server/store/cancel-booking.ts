@@ -11,6 +11,7 @@ import type { Instant } from '#domain/time.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import { logClinicBooking } from './booking-log.ts';
 import type { SettledBooking } from './bookings.ts';
+import { startCancel } from './leave-old-visit.ts';
 import { findRequest, keepRequest, lockDevice } from './requests.ts';
 
 export type AskedCancel = {
@@ -24,23 +25,27 @@ type AskRow = {
 	hasBegun: boolean;
 	phone: string | null;
 	linkUrl: string | null;
+	/** A new time for it is being booked. */
+	isMoving: boolean;
 };
 
-const lockBooking = async (
+export const lockBooking = async (
 	tx: Tx,
 	device: DeviceKey,
 	bookingId: BookingId
 ): Promise<AskRow | undefined> => {
 	const [row] = await tx<AskRow[]>`
 		select b.shown_state as state, b.starts_at <= clock_timestamp() as "hasBegun",
-			coalesce(b.phone, c.phone) as phone, b.link_url as "linkUrl"
+			coalesce(b.phone, c.phone) as phone, b.link_url as "linkUrl",
+			exists (select 1 from bookings n where n.replaces = b.id
+				and n.state in ('confirming', 'unconfirmed')) as "isMoving"
 		from bookings b join schedules c on c.id = b.schedule_id
 		where b.id = ${bookingId} and b.device_key = ${device} for update of b`;
 	return row;
 };
 
 /** Why a visit in this state cannot be cancelled here; null = it can. */
-const refusalOf = (row: AskRow): Refused<CancelRefusal> | null => {
+export const refusalOf = (row: AskRow): Refused<CancelRefusal> | null => {
 	switch (row.state) {
 		case 'confirming':
 		case 'unconfirmed':
@@ -49,19 +54,12 @@ const refusalOf = (row: AskRow): Refused<CancelRefusal> | null => {
 			return refuse('call_clinic', { phone: row.phone, linkUrl: row.linkUrl });
 		case 'rejected':
 			return refuse('too_late');
+		case 'booked':
+			if (row.isMoving) return refuse('booking_unsettled');
+			return row.hasBegun ? refuse('too_late') : null;
 		default:
-			return row.state === 'booked' && row.hasBegun ? refuse('too_late') : null;
+			return null;
 	}
-};
-
-/** Notes that the clinic is to be asked; the next attempt is due at once. Returns the round. */
-export const startCancel = async (tx: Tx, bookingId: BookingId): Promise<number> => {
-	const [row] = await tx<{ round: number }[]>`
-		update bookings
-		set cancel_asked_at = clock_timestamp(), cancel_round = cancel_round + 1,
-			change_refused = null, attempts = 0, next_attempt_at = clock_timestamp()
-		where id = ${bookingId} returning cancel_round as round`;
-	return row?.round ?? 0;
 };
 
 /**
@@ -142,10 +140,14 @@ export const keepBooking = (
 	sql.begin(async (tx) => {
 		const [row] = await tx<{ deviceKey: DeviceKey }[]>`
 			update bookings
-			set cancel_asked_at = null, change_refused = ${because}, sequence = sequence + 1
+			set cancel_asked_at = null, change_refused = ${because}, sequence = sequence + 1,
+				-- J12: left by its patient and not freed: the clinic has to look.
+				acknowledged_at = case when not exists (
+					select 1 from bookings n where n.replaces = bookings.id and n.state = 'booked'
+				) then acknowledged_at end
 			where id = ${bookingId} and shown_state = 'cancelling'
 			returning device_key as "deviceKey"`;
 		if (row === undefined) return null;
 		const entries = await logClinicBooking(tx, bookingId, { slots: [] });
-		return { entries, deviceKey: row.deviceKey, state: 'booked' };
+		return { entries, deviceKey: row.deviceKey, state: 'booked', left: null };
 	});

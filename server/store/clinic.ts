@@ -40,7 +40,9 @@ export const readClinicBookings = (sql: Queryable, id: SourceId): Promise<Clinic
 		select b.id as "bookingId", b.shown_state as state, b.slot_id as "slotId", b.schedule_id as "scheduleId",
 			c.practitioner_name as "practitionerName", c.zone, b.starts_at as "startsAt",
 			b.ends_at as "endsAt", b.kind, b.created_at as "arrivedAt",
-			b.acknowledged_at as "acknowledgedAt", b.patient_id as "patientId"
+			b.acknowledged_at as "acknowledgedAt", b.patient_id as "patientId",
+			exists (select 1 from bookings n where n.replaces = b.id and n.state = 'booked')
+				as "isMoved"
 		from bookings b join schedules c on c.id = b.schedule_id
 		where b.source_id = ${id} and (b.state = any (${shownStates}) or ${isNews(sql)})
 			and b.ends_at > clock_timestamp() - interval '1 day'

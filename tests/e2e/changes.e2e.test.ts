@@ -60,3 +60,31 @@ test.each([true, false])(
 		await staff.context.close();
 	}
 );
+
+test.each([true, false])(
+	'[J15] another time is picked, held, and taken; both pages say what became of both (JavaScript: %s)',
+	async (javaScriptEnabled) => {
+		const { page, context } = await browser.open(town.board, { javaScriptEnabled });
+		await bookIn(page);
+		const oldUrl = page.url();
+		await page.getByRole('link', { name: 'Change the time' }).click();
+		await page.locator('button[name=slot]').first().click();
+		await page.waitForURL(/\?hold=/);
+		await page.getByRole('button', { name: 'Pick another time' }).click();
+		await page.waitForURL(/\/move\?(?!hold)/);
+		await page.locator('button[name=slot]').nth(1).click();
+		await page.getByRole('heading', { name: 'Move your visit to this time?' }).waitFor();
+		await page.getByRole('button', { name: 'Yes, move it' }).click();
+		await page.waitForURL((url) => /\/visit\/[^/]+$/.test(url.pathname));
+		expect(page.url()).not.toBe(oldUrl);
+		await until(async () => {
+			await page.reload();
+			return await page.getByText(/Your old time, .*, was given back/).isVisible();
+		});
+		expect(await page.locator('h1').innerText()).toBe('Your visit is booked');
+		await page.getByRole('link', { name: 'See the other visit' }).click();
+		await page.getByText(/You moved this visit to/).waitFor();
+		expect(await page.locator('h1').innerText()).toBe('This visit is cancelled');
+		await context.close();
+	}
+);

@@ -1,7 +1,7 @@
 // A patient at the hub's use cases: holds, confirms, looks. No page and no socket between.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { BookingView } from '#domain/booking.ts';
-import { BookingId, DeviceKey, RequestId, SlotId } from '#domain/ids.ts';
+import { BookingId, DeviceKey, HoldId, RequestId, SlotId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { parseConfig } from '#server/platform/config.ts';
@@ -19,6 +19,8 @@ export type Patient = {
 	/** Holds and confirms. */
 	book: (clinicKey: string) => Promise<BookingId>;
 	cancel: (bookingId: BookingId) => Promise<void>;
+	/** Holds another open time of this clinic and moves the visit there. */
+	move: (bookingId: BookingId, clinicKey: string) => Promise<BookingId>;
 	look: (bookingId: BookingId) => Promise<BookingView>;
 };
 
@@ -80,6 +82,14 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			const requestId = RequestId.parse(randomUUID());
 			const asked = await api.cancelBooking(device, { bookingId, requestId });
 			if (!asked.ok) throw new Error(`not asked to cancel: ${asked.reason}`);
+		},
+		move: async (bookingId, clinicKey) => {
+			const { holdId } = await hold(clinicKey);
+			const requestId = RequestId.parse(randomUUID());
+			const asked = { bookingId, holdId: HoldId.parse(holdId), requestId };
+			const moved = await api.moveBooking(device, asked);
+			if (!moved.ok) throw new Error(`not moved: ${moved.reason}`);
+			return moved.value.id;
 		},
 		look: async (bookingId) => {
 			const found = await api.readBooking(device, bookingId);

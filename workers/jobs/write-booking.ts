@@ -137,8 +137,13 @@ const storeOutcome = async (
 	const { bookingId } = stored.order;
 	const settle = async (to: Outcome): Promise<boolean> => {
 		const settled = await deps.bookings.settle(bookingId, to);
-		if (settled !== null) deps.announce(bookingId, settled);
-		return settled !== null;
+		if (settled === null) return false;
+		deps.announce(bookingId, settled);
+		// J10: the new visit stands: now the clinic is asked to cancel the old one. A job lost here is
+		// found in Postgres.
+		const { left } = settled;
+		if (left !== null) await deps.queues.addBooking(left.bookingId, 0, 0, left.round);
+		return true;
 	};
 	switch (outcome.state) {
 		case 'booked':

@@ -77,7 +77,7 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		if (state === 'booked' || state === 'rejected') return null;
 		({ state } = outcome);
 		did.push(`settle ${state}`);
-		return { entries: [], deviceKey, state };
+		return { entries: [], deviceKey, state, left: null };
 	};
 	const write = createWriteBooking({
 		bookings: {
