@@ -7,6 +7,7 @@ import type {
 	CancelBooking,
 	ConfirmBooking,
 	MoveBooking,
+	OpenManageLink,
 	PlaceHold,
 	SubscribeAlert
 } from './commands.ts';
@@ -41,6 +42,9 @@ export type CancelRefusal =
 	| 'request_reused';
 
 export type MoveRefusal = CancelRefusal | 'hold_unknown' | 'hold_expired' | 'other_clinic';
+
+/** `details.left` of `birth_date_wrong`: how many tries the link still bears. */
+export type ManageRefusal = 'link_expired' | 'link_locked' | 'birth_date_wrong';
 
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
@@ -92,6 +96,15 @@ export type HubApi = {
 	 * the new one; only then it is asked to cancel the old one.
 	 */
 	moveBooking(device: DeviceKey, command: MoveBooking): Promise<Result<BookingView, MoveRefusal>>;
+	/** An address that leads back to this visit from any device, for whoever knows the birth date. */
+	manageLink(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
+	/** Whether a link may be tried; tells nothing of the visit. */
+	checkManageLink(token: string): Promise<Result<null, 'link_expired' | 'link_locked'>>;
+	/** With the right date of birth this device may see and change the visit for an hour. */
+	openManageLink(
+		device: DeviceKey,
+		command: OpenManageLink
+	): Promise<Result<{ readonly bookingId: BookingId }, ManageRefusal>>;
 	/** `text/calendar` of a booking: neutral words, no patient data. */
 	calendarFile(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
 

@@ -1,7 +1,7 @@
 // A Booking: from confirmation to the end of the visit. Mapped to FHIR Appointment in connectors.
 import type { BookingId, HoldId, ScheduleId, SlotId } from './ids.ts';
 import type { VisitKind } from './codes.ts';
-import type { Instant } from './time.ts';
+import { HOUR_MS, type Instant } from './time.ts';
 import { wallTimeAt } from './zone.ts';
 
 /**
@@ -137,6 +137,11 @@ export type ClinicSnapshot = {
 	/** Fill rate of today and the next six days. */
 	readonly days: readonly ClinicDay[];
 };
+
+/** J19: wrong dates of birth that one manage link bears. */
+export const MAX_LINK_TRIES = 5;
+/** J18: how long a device that proved to be the patient's may see and change the visit, ms. */
+export const GUEST_MS = HOUR_MS;
 
 /** The zone whose days begin first, 14 hours before those of UTC. */
 const FIRST_ZONE = 'Pacific/Kiritimati';

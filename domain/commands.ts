@@ -105,6 +105,12 @@ export const MoveBooking = z.strictObject({
 });
 export type MoveBooking = z.infer<typeof MoveBooking>;
 
+export const OpenManageLink = z.strictObject({
+	token: z.string().max(500),
+	bornOn: z.iso.date('not_a_date')
+});
+export type OpenManageLink = z.infer<typeof OpenManageLink>;
+
 export const SubscribeAlert = z
 	.strictObject({
 		requestId: RequestId,

@@ -6,6 +6,8 @@ export const refusals = {
 	bad_request: { status: 400, text: 'The request was not understood. See "errors" for the field.' },
 	not_allowed: { status: 403, text: 'This link or page may not do that.' },
 	link_expired: { status: 403, text: 'This private link is no longer valid. Ask for a new one.' },
+	link_locked: { status: 403, text: 'Too many wrong dates of birth. Call the clinic.' },
+	birth_date_wrong: { status: 403, text: 'This is not the date of birth of this visit.' },
 	unknown_specialty: { status: 404, text: 'There is no such specialty. See /api/v1/codes.' },
 	unknown_region: { status: 404, text: 'There is no such region. Use an ISO 3166-2 code, US-MT.' },
 	unknown_plan: { status: 404, text: 'There is no such plan type. See /api/v1/codes.' },

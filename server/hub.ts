@@ -157,6 +157,8 @@ const createApi = (
 		sql,
 		publish: feed.publish,
 		clock,
+		linkKey: config.linkKey,
+		publicUrl: config.publicUrl,
 		phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
 		enqueueBooking: async (bookingId, round) => {
 			await queues.addBooking(bookingId, 0, 0, round);

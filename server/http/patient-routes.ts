@@ -7,6 +7,7 @@ import {
 	CancelBooking,
 	ConfirmBooking,
 	MoveBooking,
+	OpenManageLink,
 	PlaceHold,
 	SubscribeAlert
 } from '#domain/commands.ts';
@@ -143,6 +144,22 @@ const changeRoutes = (router: Router): void => {
 		const command = about(req, res, CancelBooking);
 		if (command === null) return;
 		sendResult(res, await req.hub.cancelBooking(req.visitor.device, command), 202);
+	});
+
+	router.get('/bookings/:id/manage-link', async (req, res) => {
+		const id = BookingId.safeParse(req.params.id);
+		if (!id.success) {
+			sendRefusal(res, 'booking_unknown');
+			return;
+		}
+		const url = await req.hub.manageLink(req.visitor.device, id.data);
+		sendResult(res, url.ok ? { ok: true, value: { url: url.value } } : url);
+	});
+
+	router.post('/manage', async (req, res) => {
+		const command = parse(res, OpenManageLink, req.body);
+		if (command === null) return;
+		sendResult(res, await req.hub.openManageLink(req.visitor.device, command));
 	});
 
 	router.post('/bookings/:id/move', async (req, res) => {

@@ -9,7 +9,7 @@ const other = (sql: Queryable, which: ReturnType<Queryable>) => sql`
 			'changeRefused', o.change_refused)
 		from bookings o where ${which} order by o.created_at desc limit 1)`;
 
-/** The owner's view of a booking; null when it is not this device's. */
+/** The owner's view of a booking; null when the device is not the patient's. */
 export const readBookingView = async (
 	sql: Queryable,
 	device: DeviceKey,
@@ -26,6 +26,6 @@ export const readBookingView = async (
 			${other(sql, sql`o.replaces = b.id`)} as "movedTo",
 			coalesce(b.calendar_uid, b.id) as "calendarUid", b.sequence
 		from bookings b join schedules c on c.id = b.schedule_id
-		where b.id = ${bookingId} and b.device_key = ${device}`;
+		where b.id = ${bookingId} and is_of_device(b.id, b.device_key, ${device})`;
 	return row ?? null;
 };

@@ -40,7 +40,8 @@ export const lockBooking = async (
 			exists (select 1 from bookings n where n.replaces = b.id
 				and n.state in ('confirming', 'unconfirmed')) as "isMoving"
 		from bookings b join schedules c on c.id = b.schedule_id
-		where b.id = ${bookingId} and b.device_key = ${device} for update of b`;
+		where b.id = ${bookingId} and is_of_device(b.id, b.device_key, ${device})
+		for update of b`;
 	return row;
 };
 

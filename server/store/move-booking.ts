@@ -72,6 +72,9 @@ const moveNow = async (
 	if (place === undefined) return refuse('hold_expired');
 	await yieldToSource(tx, hold.slotId);
 	const state = await makeBooking(tx, request, hold, place);
+	await tx`
+		insert into booking_guests (booking_id, device_key, until)
+		select ${bookingId}, device_key, until from booking_guests where booking_id = ${command.bookingId}`;
 	const slots = state === 'rejected' ? [hold.slotId] : [];
 	const entries = await logClinicBooking(tx, bookingId, { slots, endedHold: true });
 	return ok({ bookingId, state, entries });

@@ -88,3 +88,29 @@ test.each([true, false])(
 		await context.close();
 	}
 );
+
+test.each([true, false])(
+	'[J20] the link on another device: a wrong date is told, the right one opens (JavaScript: %s)',
+	async (javaScriptEnabled) => {
+		const { page, context } = await browser.open(town.board, { javaScriptEnabled });
+		await bookIn(page);
+		const visit = new URL(page.url()).pathname;
+		const link = await page
+			.getByRole('link', { name: 'Your link to this visit' })
+			.getAttribute('href');
+		const path = new URL(link ?? '').pathname + new URL(link ?? '').search;
+		await context.close();
+		const other = await browser.open(`${town.hub.url}${path}`, { javaScriptEnabled });
+		expect(await other.page.locator('main').innerText()).not.toMatch(
+			/Rosa|Dr\.|Clinic|a\.m\.|p\.m\./
+		);
+		await other.page.fill('#bornOn', '1980-01-01');
+		await other.page.getByRole('button', { name: 'Show the visit' }).click();
+		await other.page.getByText('You can try 4 more times').first().waitFor();
+		await other.page.fill('#bornOn', rosa.bornOn);
+		await other.page.getByRole('button', { name: 'Show the visit' }).click();
+		await other.page.waitForURL((url) => url.pathname === visit);
+		expect(await other.page.locator('h1').innerText()).toBe('Your visit is booked');
+		await other.context.close();
+	}
+);

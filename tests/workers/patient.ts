@@ -44,6 +44,8 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			sql,
 			publish: () => {},
 			clock: systemClock,
+			linkKey: config.linkKey,
+			publicUrl: config.publicUrl,
 			phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
 			enqueueBooking: async (id, round) => void (await queues?.addBooking(id, 0, 0, round)),
 			queueStatus: async () => null,
