@@ -57,6 +57,9 @@ export type PatientDetails = {
 	readonly planId: string | null;
 };
 
+/** What an e-mail tells of a visit. */
+export type MailKind = 'booked' | 'moved' | 'cancelled';
+
 /** The other visit of a move: the one that was left, or the one that was moved to. */
 export type OtherVisit = Pick<BookingView, 'id' | 'state' | 'startsAt' | 'changeRefused'>;
 
@@ -85,6 +88,8 @@ export type BookingView = {
 	readonly replaces: OtherVisit | null;
 	/** The newest visit that was to take this one's place, however that ended. */
 	readonly movedTo: OtherVisit | null;
+	/** J24: what became of the newest e-mail about it; null = none is sent. */
+	readonly mail: 'coming' | 'sent' | null;
 	/** iCalendar UID and SEQUENCE: one event, however often it is moved. */
 	readonly calendarUid: string;
 	readonly sequence: number;

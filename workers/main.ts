@@ -38,6 +38,7 @@ import { startLoop, type Loop } from './jobs/repeat.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
+import { openMails } from './mails.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
 import {
 	AlertsJob,
@@ -82,6 +83,7 @@ const bookingDeps = (
 	others: Pick<BookingDeps, 'connectors' | 'queues'>
 ): BookingDeps => {
 	const phi = phiOf(config);
+	const sendsMail = config.smtpUrl !== '';
 	return {
 		...others,
 		log,
@@ -89,7 +91,7 @@ const bookingDeps = (
 			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
 			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
 			readCancel: (id) => readCancel(sql, id),
-			settle: (id, outcome) => settleBooking(sql, id, outcome),
+			settle: (id, outcome) => settleBooking(sql, id, outcome, { sendsMail }),
 			keep: (id, because) => keepBooking(sql, id, because),
 			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
 		},
@@ -203,16 +205,19 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
 	const { addPoll, status } = queues;
 	const polling = { sql, connectors, publish: feed.publish, queues: { addPoll, addAlerts }, log };
+	const mails = openMails({ config, sql, phi: phiOf(config), log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),
 		book: createWriteBooking(booking),
 		alert
 	});
+	if (mails !== null) workers.push(mails.worker);
 	const stopping = new AbortController();
 	const { signal } = stopping;
 	const loops = [
 		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
 		look,
+		...(mails === null ? [] : [mails.loop]),
 		{
 			name: 'watch-workers',
 			everyMs: WATCH_EVERY_MS,
@@ -236,6 +241,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 			...loops.map((loop) => loop.close())
 		]);
 		clearTimeout(cut);
+		mails?.close();
 		await Promise.all([queues.close(), feed.close(), connectors.close()]);
 		await sql.end({ timeout: 2 });
 	};

@@ -9,11 +9,10 @@ const other = (sql: Queryable, which: ReturnType<Queryable>) => sql`
 			'changeRefused', o.change_refused)
 		from bookings o where ${which} order by o.created_at desc limit 1)`;
 
-/** The owner's view of a booking; null when the device is not the patient's. */
-export const readBookingView = async (
+/** The view of the booking `b` that meets a condition; null when there is none. */
+export const readViewOf = async (
 	sql: Queryable,
-	device: DeviceKey,
-	bookingId: BookingId
+	condition: ReturnType<Queryable>
 ): Promise<BookingView | null> => {
 	const [row] = await sql<BookingView[]>`
 		select b.id, b.hold_id as "holdId", b.slot_id as "slotId", b.schedule_id as "scheduleId",
@@ -24,8 +23,19 @@ export const readBookingView = async (
 			b.rejected_because as "rejectedBecause", b.change_refused as "changeRefused",
 			${other(sql, sql`o.id = b.replaces`)} as "replaces",
 			${other(sql, sql`o.replaces = b.id`)} as "movedTo",
+			(select case when m.sent_at is not null then 'sent'
+					when m.dropped_at is null then 'coming' end
+				from mails m where m.booking_id = b.id order by m.created_at desc limit 1) as mail,
 			coalesce(b.calendar_uid, b.id) as "calendarUid", b.sequence
 		from bookings b join schedules c on c.id = b.schedule_id
-		where b.id = ${bookingId} and is_of_device(b.id, b.device_key, ${device})`;
+		where ${condition}`;
 	return row ?? null;
 };
+
+/** The owner's view of a booking; null when the device is not the patient's. */
+export const readBookingView = (
+	sql: Queryable,
+	device: DeviceKey,
+	bookingId: BookingId
+): Promise<BookingView | null> =>
+	readViewOf(sql, sql`b.id = ${bookingId} and is_of_device(b.id, b.device_key, ${device})`);

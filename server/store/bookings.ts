@@ -2,7 +2,7 @@
 // one transaction with its log entries; nothing is released or repeated blindly.
 import { canMove, SOURCE_LAG_MS, type BookingState, type PatientDetails } from '#domain/booking.ts';
 import type { VisitKind } from '#domain/codes.ts';
-import type { BookingId, DeviceKey, PatientId } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, MailId, PatientId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SourceSettings } from '#domain/source.ts';
 import { HOUR_MS, type Instant } from '#domain/time.ts';
@@ -11,6 +11,7 @@ import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import type { Actor } from './audit.ts';
 import { logClinicBookings } from './booking-log.ts';
 import { leaveOldVisit } from './leave-old-visit.ts';
+import { noteMail } from './mails.ts';
 import { actAs, readPatients } from './patients.ts';
 
 /** What the clinic (or an operator) said of a booking. */
@@ -31,6 +32,8 @@ export type SettledBooking = {
 	readonly state: BookingState;
 	/** The old visit of a move, which the clinic is now to cancel; null = none. */
 	readonly left: { readonly bookingId: BookingId; readonly round: number } | null;
+	/** The e-mail that tells the patient of it; null = none is sent. */
+	readonly mail: MailId | null;
 };
 
 /**
@@ -270,7 +273,8 @@ const writeOutcome = async (
 export const settleBooking = (
 	sql: Sql,
 	bookingId: BookingId,
-	outcome: BookingOutcome
+	outcome: BookingOutcome,
+	{ sendsMail }: { readonly sendsMail: boolean } = { sendsMail: false }
 ): Promise<SettledBooking | null> =>
 	sql.begin(async (tx) => {
 		const [row] = await tx<SettleRow[]>`
@@ -283,7 +287,9 @@ export const settleBooking = (
 		const left = isBooked ? await leaveOldVisit(tx, bookingId, row.replaces) : null;
 		await moveSlot(tx, row, outcome);
 		const slots = outcome.state === 'unconfirmed' ? [] : [row.slotId];
+		const isNews = outcome.state === 'booked' || outcome.state === 'cancelled';
+		const mail = sendsMail && isNews ? await noteMail(tx, bookingId, outcome.state) : null;
 		const told = left === null ? [bookingId] : [bookingId, left.bookingId];
 		const entries = await logClinicBookings(tx, told, { slots });
-		return { entries, deviceKey: row.deviceKey, state: outcome.state, left };
+		return { entries, deviceKey: row.deviceKey, state: outcome.state, left, mail };
 	});

@@ -150,5 +150,5 @@ export const keepBooking = (
 			returning device_key as "deviceKey"`;
 		if (row === undefined) return null;
 		const entries = await logClinicBooking(tx, bookingId, { slots: [] });
-		return { entries, deviceKey: row.deviceKey, state: 'booked', left: null };
+		return { entries, deviceKey: row.deviceKey, state: 'booked', left: null, mail: null };
 	});

@@ -46,7 +46,13 @@ const confirmNow = async (
 ): Promise<Confirmed | null> => {
 	const { command, ...more } = asked;
 	const { device, bookingId, patientId } = more;
-	const request = { ...more, holdId: command.holdId, kind: command.kind, replaces: null };
+	const request = {
+		...more,
+		holdId: command.holdId,
+		kind: command.kind,
+		hasEmail: command.patient.email !== null,
+		replaces: null
+	};
 	const place = await keepClaim(tx, hold, request);
 	if (place === undefined) return null;
 	await yieldToSource(tx, hold.slotId);

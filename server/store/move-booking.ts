@@ -65,6 +65,7 @@ const moveNow = async (
 		bookingId,
 		patientId: old.patientId,
 		replaces: command.bookingId,
+		hasEmail: false,
 		linkOf: () => null,
 		handOverMs: 0
 	};

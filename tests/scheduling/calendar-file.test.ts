@@ -27,6 +27,7 @@ const makeBooking = (over: Partial<BookingView> = {}): BookingView => ({
 	changeRefused: null,
 	replaces: null,
 	movedTo: null,
+	mail: null,
 	calendarUid: '3f8f2f0e-5a0e-4a58-9a39-1d1d2b1d9f01',
 	sequence: 2,
 	...over

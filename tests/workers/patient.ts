@@ -13,6 +13,8 @@ import type { System } from '../support/system.ts';
 /** Planted where patient data may be, looked for where it may not. */
 export const canary = 'Xylophonia-Quetzalcoatl';
 
+export const canaryEmail = 'xylophonia-quetzalcoatl@example.org';
+
 export type Patient = {
 	/** Holds an open time of this clinic; returns it. */
 	hold: (clinicKey: string, ttlMs?: number) => Promise<{ holdId: string; slotId: SlotId }>;
@@ -29,7 +31,7 @@ const details = {
 	familyName: 'Martinez',
 	bornOn: '1961-05-23',
 	phone: '+1 406 555 0100',
-	email: null,
+	email: canaryEmail,
 	reason: canary,
 	planId: null
 };

@@ -37,7 +37,7 @@ export type Outcome =
 export type BookingDeps = {
 	readonly bookings: BookingStore;
 	readonly connectors: Omit<Connectors, 'close'>;
-	readonly queues: Pick<Queues, 'addBooking'>;
+	readonly queues: Pick<Queues, 'addBooking' | 'addMail'>;
 	/** Publishes the entries and tells the device. */
 	readonly announce: (bookingId: BookingId, settled: SettledBooking) => void;
 	readonly log: Log;
@@ -141,7 +141,8 @@ const storeOutcome = async (
 		deps.announce(bookingId, settled);
 		// J10: the new visit stands: now the clinic is asked to cancel the old one. A job lost here is
 		// found in Postgres.
-		const { left } = settled;
+		const { left, mail } = settled;
+		if (mail !== null) await deps.queues.addMail(mail);
 		if (left !== null) await deps.queues.addBooking(left.bookingId, 0, 0, left.round);
 		return true;
 	};
@@ -192,6 +193,7 @@ const storeCancel = async (
 			: await deps.bookings.keep(bookingId, outcome.because);
 	if (settled === null) return { state: 'skipped' };
 	deps.announce(bookingId, settled);
+	if (settled.mail !== null) await deps.queues.addMail(settled.mail);
 	const as = outcome.state === 'cancelled' ? 'cancelled' : 'booked';
 	deps.log.info('cancel_settled', { bookingId, as, attempts });
 	return { state: 'settled', as };

@@ -16,7 +16,8 @@ const settledAs = (state: SettledBooking['state'], left: SettledBooking['left'] 
 	entries: [],
 	deviceKey,
 	state,
-	left
+	left,
+	mail: null
 });
 
 const setUp = (cancel: Connector['cancel'], attempts = 1) => {
@@ -52,6 +53,7 @@ const setUp = (cancel: Connector['cancel'], attempts = 1) => {
 		},
 		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
 		queues: {
+			addMail: async () => true,
 			addBooking: async (id: BookingId, attempt = 0, ms = 0, round = 0) => {
 				did.push(`arm ${id === bookingId ? 'it' : 'the other'} ${attempt} ${ms} ${round}`);
 				return true;

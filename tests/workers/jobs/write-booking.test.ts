@@ -77,7 +77,7 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		if (state === 'booked' || state === 'rejected') return null;
 		({ state } = outcome);
 		did.push(`settle ${state}`);
-		return { entries: [], deviceKey, state, left: null };
+		return { entries: [], deviceKey, state, left: null, mail: null };
 	};
 	const write = createWriteBooking({
 		bookings: {
@@ -90,6 +90,7 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		},
 		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
 		queues: {
+			addMail: async () => true,
 			addBooking: async (_id, attempt, ms) => {
 				did.push(`arm ${attempt} ${ms}`);
 				return true;

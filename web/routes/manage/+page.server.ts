@@ -17,9 +17,10 @@ export const load: PageServerLoad = async ({ locals, url, setHeaders }) => {
 export const actions: Actions = {
 	open: async ({ locals, request }) => {
 		const form = await request.formData();
+		const bornOn = form.get('bornOn');
 		const command = OpenManageLink.safeParse({
 			token: form.get('token'),
-			bornOn: String(form.get('bornOn') ?? '').trim()
+			bornOn: typeof bornOn === 'string' ? bornOn.trim() : null
 		});
 		if (!command.success) return fail(400, { why: 'not_a_date' as const, left: null });
 		const opened = await locals.hub.openManageLink(locals.visitor.device, command.data);
