@@ -45,6 +45,10 @@ export const SOURCE_LAG_MS = 10 * 60_000;
  */
 export type ChangeRefused = 'clinic_refused' | 'too_late' | 'call_clinic';
 
+/** J26: whom the visit is for: the one who types, their child, or someone they care for. */
+export const visitFor = ['me', 'child', 'cared_for'] as const;
+export type VisitFor = (typeof visitFor)[number];
+
 /** What the patient types. Encrypted before it touches a disk; never in a log, job or URL. */
 export type PatientDetails = {
 	readonly givenName: string;
@@ -55,6 +59,8 @@ export type PatientDetails = {
 	readonly email: string | null;
 	readonly reason: string | null;
 	readonly planId: string | null;
+	/** J26; left out by those who typed before it was asked = me. */
+	readonly forWhom?: VisitFor;
 };
 
 /** What an e-mail tells of a visit. */
@@ -114,6 +120,8 @@ export type ClinicBooking = {
 	readonly patientLabel: string;
 	readonly phone: string;
 	readonly reason: string | null;
+	/** Who calls and types for the patient; `me` = the patient. */
+	readonly forWhom: VisitFor;
 };
 
 export type ClinicDay = {

@@ -1,5 +1,6 @@
 // Schemas of everything a person or program sends to the hub. Parsed once, at the edge.
 import { z } from 'zod';
+import { visitFor } from './booking.ts';
 import { findPlanType, findRegion, findSpecialty, visitKinds } from './codes.ts';
 import { BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
 import { isPatientRoom } from './room.ts';
@@ -83,7 +84,8 @@ export const PatientDetails = z.strictObject({
 	planId: z
 		.union([z.literal('').transform(() => null), plan])
 		.nullable()
-		.default(null)
+		.default(null),
+	forWhom: z.enum(visitFor).default('me')
 });
 
 export const ConfirmBooking = z.strictObject({

@@ -23,6 +23,10 @@ export const refusals = {
 	},
 	slot_gone: { status: 409, text: 'The provider no longer offers this time.' },
 	slot_past: { status: 409, text: 'This time has already begun.' },
+	too_soon: {
+		status: 409,
+		text: 'The clinic wants more notice than is left for this time. Call the clinic.'
+	},
 	hold_limit: {
 		status: 409,
 		text: 'You already hold as many times as one person may. Let one go first.'

@@ -56,7 +56,7 @@ const holdRoutes = (router: Router): void => {
 			sendResult(res, placed, 201);
 			return;
 		}
-		const isLost = placed.reason === 'slot_taken' || placed.reason === 'slot_gone';
+		const isLost = ['slot_taken', 'slot_gone', 'too_soon'].includes(placed.reason);
 		const nearest = isLost ? await req.hub.nearestOpen(command.slotId, null, NEAREST) : null;
 		const details = nearest === null ? placed.details : { ...placed.details, nearest };
 		sendRefusal(res, placed.reason, details);

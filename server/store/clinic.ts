@@ -24,7 +24,10 @@ export const readClinicSource = async (
 	return row;
 };
 
-export type ClinicBookingRow = Omit<ClinicBooking, 'patientLabel' | 'phone' | 'reason'> & {
+export type ClinicBookingRow = Omit<
+	ClinicBooking,
+	'patientLabel' | 'phone' | 'reason' | 'forWhom'
+> & {
 	readonly patientId: PatientId;
 };
 

@@ -29,6 +29,38 @@ const bookIn = async (page: Page): Promise<void> => {
 	});
 };
 
+const ownWords: Readonly<Record<string, RegExp>> = {
+	video: /Try camera and sound/,
+	phone: /Keep your phone charged/,
+	chat: /Have good signal/
+};
+
+test.each(['video', 'phone', 'chat'])(
+	'[J28][J26] a %s visit for a child: what to have ready, and the clinic sees that a parent calls',
+	async (kind) => {
+		const { page, context } = await browser.open(`${town.board}&kind=${kind}`);
+		await page.locator('button[name=slot]:not(.held)').first().click();
+		await page.waitForURL(/\/hold\//);
+		for (const [name, value] of Object.entries(rosa)) await page.fill(`#${name}`, value);
+		await page.getByLabel('My child').check();
+		const chosen = page.locator(`input[name=kind][value=${kind}]`);
+		if ((await chosen.getAttribute('type')) === 'radio') await chosen.check();
+		await page.getByRole('button', { name: 'Confirm this visit' }).click();
+		await page.waitForURL(/\/visit\//);
+		await untilTitle(page, 'Your visit is booked');
+		const ready = (await page.locator('ul.dots li').allInnerTexts()).join(' ');
+		expect(ready).toContain('Find a quiet place');
+		for (const [each, words] of Object.entries(ownWords)) {
+			expect(words.test(ready)).toBe(each === kind);
+		}
+		const staff = await browser.open(town.linkOf({ role: 'clinic' }));
+		const id = new URL(page.url()).pathname.split('/').at(-1);
+		await staff.page.locator(`[data-booking="${id}"]`).getByText('a parent calls').waitFor();
+		await staff.context.close();
+		await context.close();
+	}
+);
+
 const untilTitle = (page: Page, title: string) =>
 	until(async () => {
 		await page.reload();
@@ -53,9 +85,11 @@ test.each([true, false])(
 		const after = town.clinic.appointments().filter(({ status }) => status === 'cancelled');
 		expect(after).toHaveLength(before.length + 1);
 		// The console was open all the time.
-		await staff.page.getByText(/^cancelled/).waitFor();
-		await staff.page.getByRole('button', { name: /as seen/ }).click();
-		await staff.page.getByText(/^cancelled/).waitFor({ state: 'detached' });
+		const id = new URL(page.url()).pathname.split('/').at(-1);
+		const card = staff.page.locator(`[data-booking="${id}"]`);
+		await card.getByText(/^cancelled/).waitFor();
+		await card.getByRole('button', { name: /as seen/ }).click();
+		await card.waitFor({ state: 'detached' });
 		await context.close();
 		await staff.context.close();
 	}

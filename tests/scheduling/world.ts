@@ -40,6 +40,7 @@ export const makePatient = (over: Partial<ConfirmBooking['patient']> = {}) => ({
 	email: 'rosa@example.org',
 	reason: 'a mole that changed',
 	planId: null,
+	forWhom: 'me' as const,
 	...over
 });
 

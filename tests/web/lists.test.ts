@@ -109,6 +109,7 @@ describe('[U13] the console', () => {
 		patientLabel: 'Rosa M.',
 		phone: '406-555-0134',
 		reason: null,
+		forWhom: 'me',
 		...over
 	});
 

@@ -33,7 +33,8 @@ const details = {
 	phone: '+1 406 555 0100',
 	email: canaryEmail,
 	reason: canary,
-	planId: null
+	planId: null,
+	forWhom: 'me' as const
 };
 
 /** `queues` null = Redis is not there: bookings are only in Postgres. */

@@ -1,7 +1,7 @@
 // What a connector is: code that speaks one kind of provider API. It maps; timeouts, limits,
 // conditional requests and the address guard are the HTTP client's, once for all connectors.
 import type { Answer } from '#domain/answer.ts';
-import type { ChangeRefused } from '#domain/booking.ts';
+import type { ChangeRefused, VisitFor } from '#domain/booking.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
 import type { VisitKind } from '#domain/codes.ts';
@@ -40,6 +40,8 @@ export type BookingOrder = {
 		readonly phone: string;
 		readonly email: string | null;
 		readonly reason: string | null;
+		/** Whose telephone it is: the patient's (`me`, or left out), a parent's, a carer's. */
+		readonly forWhom?: VisitFor;
 	};
 	/** We may have asked for this booking before: a tentative slot may be held by ourselves. */
 	readonly isRepeat?: boolean;
