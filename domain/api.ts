@@ -3,7 +3,15 @@
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
-import type { ConfirmBooking, JoinWaiting, PlaceHold, SubscribeAlert } from './commands.ts';
+import type {
+	CancelBooking,
+	ConfirmBooking,
+	JoinWaiting,
+	MoveBooking,
+	OpenManageLink,
+	PlaceHold,
+	SubscribeAlert
+} from './commands.ts';
 import type { HoldView } from './hold.ts';
 import type {
 	AlertSubscriptionId,
@@ -27,6 +35,19 @@ export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCar
 export type ConfirmRefusal = 'bad_request' | 'hold_unknown' | 'hold_expired' | 'request_reused';
 
 export type ExtendRefusal = 'hold_unknown' | 'hold_expired' | 'hold_extended';
+
+/** `details` of `call_clinic`: `phone` and `linkUrl`, each null when the clinic lists none. */
+export type CancelRefusal =
+	| 'booking_unknown'
+	| 'booking_unsettled'
+	| 'too_late'
+	| 'call_clinic'
+	| 'request_reused';
+
+export type MoveRefusal = CancelRefusal | 'hold_unknown' | 'hold_expired' | 'other_clinic';
+
+/** `details.left` of `birth_date_wrong`: how many tries the link still bears. */
+export type ManageRefusal = 'link_expired' | 'link_locked' | 'birth_date_wrong';
 
 export type HubApi = {
 	readBoard(query: BoardQuery): Promise<Board>;
@@ -68,6 +89,25 @@ export type HubApi = {
 		bookingId: BookingId,
 		withinMs: number
 	): Promise<Result<BookingView, 'booking_unknown'>>;
+	/** Returns at once with `cancelling`; the visit stands until the clinic has cancelled it. */
+	cancelBooking(
+		device: DeviceKey,
+		command: CancelBooking
+	): Promise<Result<BookingView, CancelRefusal>>;
+	/**
+	 * Returns the new booking at once, `confirming`. The old visit stands until the clinic has booked
+	 * the new one; only then it is asked to cancel the old one.
+	 */
+	moveBooking(device: DeviceKey, command: MoveBooking): Promise<Result<BookingView, MoveRefusal>>;
+	/** An address that leads back to this visit from any device, for whoever knows the birth date. */
+	manageLink(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
+	/** Whether a link may be tried; tells nothing of the visit. */
+	checkManageLink(token: string): Promise<Result<null, 'link_expired' | 'link_locked'>>;
+	/** With the right date of birth this device may see and change the visit for an hour. */
+	openManageLink(
+		device: DeviceKey,
+		command: OpenManageLink
+	): Promise<Result<{ readonly bookingId: BookingId }, ManageRefusal>>;
 	/** `text/calendar` of a booking: neutral words, no patient data. */
 	calendarFile(device: DeviceKey, bookingId: BookingId): Promise<Result<string, 'booking_unknown'>>;
 

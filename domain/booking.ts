@@ -1,13 +1,14 @@
 // A Booking: from confirmation to the end of the visit. Mapped to FHIR Appointment in connectors.
 import type { BookingId, HoldId, ScheduleId, SlotId } from './ids.ts';
 import type { VisitKind } from './codes.ts';
-import type { Instant } from './time.ts';
+import { HOUR_MS, type Instant } from './time.ts';
 import { wallTimeAt } from './zone.ts';
 
 /**
- * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected.
- * `handed_over` = the publisher only lists: its own portal books. `unconfirmed` = the clinic's
- * answer was lost: never released blindly, never repeated blindly, settled by asking.
+ * K1: confirming → booked | rejected | unconfirmed; unconfirmed → booked | rejected; booked →
+ * cancelling → cancelled | booked. `handed_over` = the publisher only lists: its own portal books.
+ * `unconfirmed` = the clinic's answer was lost: never released blindly, never repeated blindly,
+ * settled by asking. `cancelling` = the clinic is asked to cancel; until it says so the visit stands.
  */
 export const bookingStates = [
 	'confirming',
@@ -15,6 +16,7 @@ export const bookingStates = [
 	'rejected',
 	'unconfirmed',
 	'handed_over',
+	'cancelling',
 	'cancelled'
 ] as const;
 export type BookingState = (typeof bookingStates)[number];
@@ -22,7 +24,8 @@ export type BookingState = (typeof bookingStates)[number];
 const moves: Readonly<Record<BookingState, readonly BookingState[]>> = {
 	confirming: ['booked', 'rejected', 'unconfirmed', 'handed_over'],
 	unconfirmed: ['booked', 'rejected'],
-	booked: ['cancelled'],
+	booked: ['cancelling', 'cancelled'],
+	cancelling: ['booked', 'cancelled'],
 	handed_over: ['booked', 'cancelled'],
 	rejected: [],
 	cancelled: []
@@ -36,6 +39,16 @@ export const canMove = (from: BookingState, to: BookingState): boolean => moves[
  */
 export const SOURCE_LAG_MS = 10 * 60_000;
 
+/**
+ * Why a booked visit was not cancelled: the clinic said no, it is over or under way, or this clinic
+ * takes changes by telephone only.
+ */
+export type ChangeRefused = 'clinic_refused' | 'too_late' | 'call_clinic';
+
+/** J26: whom the visit is for: the one who types, their child, or someone they care for. */
+export const visitFor = ['me', 'child', 'cared_for'] as const;
+export type VisitFor = (typeof visitFor)[number];
+
 /** What the patient types. Encrypted before it touches a disk; never in a log, job or URL. */
 export type PatientDetails = {
 	readonly givenName: string;
@@ -46,7 +59,15 @@ export type PatientDetails = {
 	readonly email: string | null;
 	readonly reason: string | null;
 	readonly planId: string | null;
+	/** J26; left out by those who typed before it was asked = me. */
+	readonly forWhom?: VisitFor;
 };
+
+/** What an e-mail tells of a visit. */
+export type MailKind = 'booked' | 'moved' | 'cancelled';
+
+/** The other visit of a move: the one that was left, or the one that was moved to. */
+export type OtherVisit = Pick<BookingView, 'id' | 'state' | 'startsAt' | 'changeRefused'>;
 
 export type BookingView = {
 	readonly id: BookingId;
@@ -67,7 +88,16 @@ export type BookingView = {
 	readonly linkUrl: string | null;
 	/** For `rejected`: why, in one word of the refusals table. */
 	readonly rejectedBecause: 'slot_taken' | 'clinic_refused' | null;
-	/** iCalendar SEQUENCE. */
+	/** J3: why the clinic did not cancel when it was last asked; null = it was not, or it did. */
+	readonly changeRefused: ChangeRefused | null;
+	/** J10: the visit that this one takes the place of. */
+	readonly replaces: OtherVisit | null;
+	/** The newest visit that was to take this one's place, however that ended. */
+	readonly movedTo: OtherVisit | null;
+	/** J24: what became of the newest e-mail about it; null = none is sent. */
+	readonly mail: 'coming' | 'sent' | null;
+	/** iCalendar UID and SEQUENCE: one event, however often it is moved. */
+	readonly calendarUid: string;
 	readonly sequence: number;
 };
 
@@ -84,10 +114,14 @@ export type ClinicBooking = {
 	readonly kind: VisitKind | null;
 	readonly arrivedAt: Instant;
 	readonly acknowledgedAt: Instant | null;
+	/** J12: the patient goes to another time instead, which the clinic has booked. */
+	readonly isMoved: boolean;
 	/** Given name and initial only: `Rosa M.`. */
 	readonly patientLabel: string;
 	readonly phone: string;
 	readonly reason: string | null;
+	/** Who calls and types for the patient; `me` = the patient. */
+	readonly forWhom: VisitFor;
 };
 
 export type ClinicDay = {
@@ -118,6 +152,11 @@ export type ClinicSnapshot = {
 	/** Fill rate of today and the next six days. */
 	readonly days: readonly ClinicDay[];
 };
+
+/** J19: wrong dates of birth that one manage link bears. */
+export const MAX_LINK_TRIES = 5;
+/** J18: how long a device that proved to be the patient's may see and change the visit, ms. */
+export const GUEST_MS = HOUR_MS;
 
 /** The zone whose days begin first, 14 hours before those of UTC. */
 const FIRST_ZONE = 'Pacific/Kiritimati';

@@ -1,5 +1,6 @@
 // Schemas of everything a person or program sends to the hub. Parsed once, at the edge.
 import { z } from 'zod';
+import { visitFor } from './booking.ts';
 import { findPlanType, findRegion, findSpecialty, visitKinds } from './codes.ts';
 import { BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
 import { isPatientRoom } from './room.ts';
@@ -83,7 +84,8 @@ export const PatientDetails = z.strictObject({
 	planId: z
 		.union([z.literal('').transform(() => null), plan])
 		.nullable()
-		.default(null)
+		.default(null),
+	forWhom: z.enum(visitFor).default('me')
 });
 
 export const ConfirmBooking = z.strictObject({
@@ -93,6 +95,23 @@ export const ConfirmBooking = z.strictObject({
 	patient: PatientDetails
 });
 export type ConfirmBooking = z.infer<typeof ConfirmBooking>;
+
+export const CancelBooking = z.strictObject({ bookingId: BookingId, requestId: RequestId });
+export type CancelBooking = z.infer<typeof CancelBooking>;
+
+/** `holdId`: the new time, held by the same device. */
+export const MoveBooking = z.strictObject({
+	bookingId: BookingId,
+	holdId: HoldId,
+	requestId: RequestId
+});
+export type MoveBooking = z.infer<typeof MoveBooking>;
+
+export const OpenManageLink = z.strictObject({
+	token: z.string().max(500),
+	bornOn: z.iso.date('not_a_date')
+});
+export type OpenManageLink = z.infer<typeof OpenManageLink>;
 
 /** A search, a provider (scheduleId), or a whole room (all else left open). */
 const wish = () =>

@@ -21,6 +21,8 @@ export const BookingId = z.uuid().brand<'BookingId'>();
 export type BookingId = z.infer<typeof BookingId>;
 export const PatientId = z.uuid().brand<'PatientId'>();
 export type PatientId = z.infer<typeof PatientId>;
+export const MailId = z.uuid().brand<'MailId'>();
+export type MailId = z.infer<typeof MailId>;
 export const AlertSubscriptionId = z.uuid().brand<'AlertSubscriptionId'>();
 export type AlertSubscriptionId = z.infer<typeof AlertSubscriptionId>;
 

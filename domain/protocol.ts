@@ -122,6 +122,7 @@ export type HoldRefusal =
 	| 'slot_taken'
 	| 'slot_gone'
 	| 'slot_past'
+	| 'too_soon'
 	| 'hold_limit'
 	| 'too_many_requests'
 	| 'hold_expired'

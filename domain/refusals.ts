@@ -6,6 +6,8 @@ export const refusals = {
 	bad_request: { status: 400, text: 'The request was not understood. See "errors" for the field.' },
 	not_allowed: { status: 403, text: 'This link or page may not do that.' },
 	link_expired: { status: 403, text: 'This private link is no longer valid. Ask for a new one.' },
+	link_locked: { status: 403, text: 'Too many wrong dates of birth. Call the clinic.' },
+	birth_date_wrong: { status: 403, text: 'This is not the date of birth of this visit.' },
 	unknown_specialty: { status: 404, text: 'There is no such specialty. See /api/v1/codes.' },
 	unknown_region: { status: 404, text: 'There is no such region. Use an ISO 3166-2 code, US-MT.' },
 	unknown_plan: { status: 404, text: 'There is no such plan type. See /api/v1/codes.' },
@@ -22,6 +24,10 @@ export const refusals = {
 	},
 	slot_gone: { status: 409, text: 'The provider no longer offers this time.' },
 	slot_past: { status: 409, text: 'This time has already begun.' },
+	too_soon: {
+		status: 409,
+		text: 'The clinic wants more notice than is left for this time. Call the clinic.'
+	},
 	hold_limit: {
 		status: 409,
 		text: 'You already hold as many times as one person may. Let one go first.'
@@ -29,6 +35,15 @@ export const refusals = {
 	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
 	hold_extended: { status: 409, text: 'A hold is extended once. Confirm it, or let it go.' },
 	too_late: { status: 409, text: 'This booking can no longer be changed.' },
+	booking_unsettled: {
+		status: 409,
+		text: 'The clinic has not answered about this booking yet. Try again when it has.'
+	},
+	call_clinic: {
+		status: 409,
+		text: 'This clinic changes bookings by telephone or on its own page only. Call the clinic.'
+	},
+	other_clinic: { status: 409, text: 'A visit moves to another time of the same clinic only.' },
 	subscription_limit: {
 		status: 409,
 		text: 'This device already has as many alerts as one may have.'

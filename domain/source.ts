@@ -19,6 +19,8 @@ export const OperatorNotes = z.strictObject({
 	languages: z.array(z.string().max(8)).max(40).optional(),
 	planIds: z.array(z.string().max(40)).max(40).optional(),
 	phone: z.string().max(40).optional(),
+	/** A time that begins sooner than this cannot be booked here, minutes. */
+	minNoticeMinutes: z.int().min(0).max(20_160).optional(),
 	/** `instant` (default): believe the offset. `wall`: believe the wall clock, repair the offset. */
 	trust: z.enum(['instant', 'wall']).optional()
 });

@@ -97,3 +97,29 @@ export const dayPartAt = (at: Instant, zone: string): DayPart => {
 	const hour = Math.floor((((local % DAY_MS) + DAY_MS) % DAY_MS) / HOUR_MS);
 	return hour < 12 ? 'morning' : hour < 17 ? 'afternoon' : 'evening';
 };
+
+/** A change of a zone's offset from UTC, in minutes. */
+export type OffsetChange = {
+	readonly at: Instant;
+	readonly before: number;
+	readonly after: number;
+};
+
+/** T2: every change of offset after `from` and until `to`, to the quarter hour, oldest first. */
+export const offsetChanges = (zone: string, from: Instant, to: Instant): OffsetChange[] => {
+	const found: OffsetChange[] = [];
+	for (let day: number = from; day < to; day += DAY_MS) {
+		let low = day;
+		let high = Math.min(day + DAY_MS, to);
+		const before = offsetMinutesAt(toInstant(low), zone);
+		const after = offsetMinutesAt(toInstant(high), zone);
+		if (before === after) continue;
+		while (high - low > QUARTER_HOUR_MS) {
+			const middle = low + Math.ceil((high - low) / 2 / QUARTER_HOUR_MS) * QUARTER_HOUR_MS;
+			if (offsetMinutesAt(toInstant(middle), zone) === before) low = middle;
+			else high = middle;
+		}
+		found.push({ at: toInstant(high), before, after });
+	}
+	return found;
+};

@@ -157,9 +157,11 @@ const createApi = (
 		sql,
 		publish: feed.publish,
 		clock,
+		linkKey: config.linkKey,
+		publicUrl: config.publicUrl,
 		phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
-		enqueueBooking: async (bookingId) => {
-			await queues.addBooking(bookingId);
+		enqueueBooking: async (bookingId, round) => {
+			await queues.addBooking(bookingId, 0, 0, round);
 		},
 		queueStatus: queues.status,
 		socketCounts: () => live()?.counts() ?? { patients: 0, providers: 0, rooms: 0 },

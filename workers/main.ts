@@ -18,6 +18,7 @@ import {
 	readBookingOrder,
 	settleBooking
 } from '#server/store/bookings.ts';
+import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
@@ -39,6 +40,7 @@ import { startLoop, type Loop } from './jobs/repeat.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
+import { openMails } from './mails.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
 import {
 	AlertsJob,
@@ -83,13 +85,16 @@ const bookingDeps = (
 	others: Pick<BookingDeps, 'connectors' | 'queues'>
 ): BookingDeps => {
 	const phi = phiOf(config);
+	const sendsMail = config.smtpUrl !== '';
 	return {
 		...others,
 		log,
 		bookings: {
 			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
 			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
-			settle: (id, outcome) => settleBooking(sql, id, outcome),
+			readCancel: (id) => readCancel(sql, id),
+			settle: (id, outcome) => settleBooking(sql, id, outcome, { sendsMail }),
+			keep: (id, because) => keepBooking(sql, id, because),
 			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
 		},
 		announce: (bookingId, { entries, deviceKey, state }) => {
@@ -206,16 +211,19 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
 	const { addPoll, status } = queues;
 	const polling = { sql, connectors, publish: feed.publish, queues: { addPoll, addAlerts }, log };
+	const mails = openMails({ config, sql, phi: phiOf(config), log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),
 		book: createWriteBooking(booking),
 		alert
 	});
+	if (mails !== null) workers.push(mails.worker);
 	const stopping = new AbortController();
 	const { signal } = stopping;
 	const loops = [
 		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
 		look,
+		...(mails === null ? [] : [mails.loop]),
 		{
 			name: 'watch-workers',
 			everyMs: WATCH_EVERY_MS,
@@ -239,6 +247,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 			...loops.map((loop) => loop.close())
 		]);
 		clearTimeout(cut);
+		mails?.close();
 		await Promise.all([queues.close(), feed.close(), connectors.close()]);
 		await sql.end({ timeout: 2 });
 	};

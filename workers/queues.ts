@@ -4,10 +4,10 @@ import { Queue } from 'bullmq';
 import type { DefaultJobOptions, QueueOptions, WorkerOptions } from 'bullmq';
 import { z } from 'zod';
 import { createRedis } from '#server/platform/redis.ts';
-import { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
+import { BookingId, MailId, ScheduleId, SourceId } from '#domain/ids.ts';
 import type { QueueStatus } from '#domain/status.ts';
 
-export const queueNames = ['polls', 'bookings', 'alerts'] as const;
+export const queueNames = ['polls', 'bookings', 'alerts', 'mails'] as const;
 export type QueueName = (typeof queueNames)[number];
 
 /** Touched schedules of one alerts job; more are split over several jobs. */
@@ -22,11 +22,15 @@ export const AlertsJob = z.strictObject({
 });
 export type AlertsJob = z.infer<typeof AlertsJob>;
 
+export const MailJob = z.strictObject({ mailId: MailId });
+export type MailJob = z.infer<typeof MailJob>;
+
 /** Job names say what is done; they are the names in the operator's log. */
 export const jobNames = {
 	polls: 'poll-source',
 	bookings: 'write-booking',
-	alerts: 'raise-alerts'
+	alerts: 'raise-alerts',
+	mails: 'send-mail'
 } as const satisfies Record<QueueName, string>;
 
 /** Dead letters: jobs that failed for good stay this long, so that a person can read why. */
@@ -40,7 +44,8 @@ const deadLetters = { age: 7 * 86_400, count: 500 };
 export const jobOptions = {
 	polls: { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } },
 	bookings: { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } },
-	alerts: { attempts: 5, backoff: { type: 'exponential', delay: 500, jitter: 0.5 } }
+	alerts: { attempts: 5, backoff: { type: 'exponential', delay: 500, jitter: 0.5 } },
+	mails: { attempts: 3, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 } }
 } as const satisfies Record<QueueName, DefaultJobOptions>;
 
 const defaultsOf = (name: QueueName): DefaultJobOptions => ({
@@ -52,10 +57,12 @@ const defaultsOf = (name: QueueName): DefaultJobOptions => ({
 });
 
 /** How many jobs of a queue one worker process runs at once, unless configured. */
-export const concurrencies = { polls: 16, bookings: 8, alerts: 2 } as const satisfies Record<
-	QueueName,
-	number
->;
+export const concurrencies = {
+	polls: 16,
+	bookings: 8,
+	alerts: 2,
+	mails: 2
+} as const satisfies Record<QueueName, number>;
 
 /**
  * A worker that stops renewing its lock is presumed dead after `lockDuration`; its job is handed
@@ -81,6 +88,7 @@ export type Queues = {
 	readonly polls: () => Queue<PollJob>;
 	readonly bookings: () => Queue<BookingJob>;
 	readonly alerts: () => Queue<AlertsJob>;
+	readonly mails: () => Queue<MailJob>;
 	/**
 	 * Arms the poll of a source that follows generation `gen`. The same (source, gen) is one job
 	 * however often it is added; `again` makes a repair another one. All adds: false = Redis did
@@ -92,13 +100,18 @@ export type Queues = {
 		gen: number,
 		again?: number
 	) => Promise<boolean>;
-	/** `attempt` counts how often the clinic was asked; the same (booking, attempt) is one job. */
+	/**
+	 * `attempt` counts how often the clinic was asked, `round` how often it was asked to cancel
+	 * (0 = to book); the same (booking, attempt, round) is one job.
+	 */
 	readonly addBooking: (
 		bookingId: BookingId,
 		attempt?: number,
-		delayMs?: number
+		delayMs?: number,
+		round?: number
 	) => Promise<boolean>;
 	readonly addAlerts: (scheduleIds: readonly ScheduleId[]) => Promise<boolean>;
+	readonly addMail: (mailId: MailId) => Promise<boolean>;
 	/** null = Redis could not be asked. */
 	readonly status: () => Promise<readonly QueueStatus[] | null>;
 	readonly isUp: () => boolean;
@@ -198,7 +211,8 @@ export const createQueues = (
 	const polls = openProducer<PollJob>('polls', optionsOf('polls'));
 	const bookings = openProducer<BookingJob>('bookings', optionsOf('bookings'));
 	const alerts = openProducer<AlertsJob>('alerts', optionsOf('alerts'));
-	const producers = [polls, bookings, alerts];
+	const mails = openProducer<MailJob>('mails', optionsOf('mails'));
+	const producers = [polls, bookings, alerts, mails];
 	const mayAdd = () => connection.status === 'ready' || connection.status === 'connecting';
 	const tryAdd = async (add: () => Promise<unknown>): Promise<boolean> =>
 		mayAdd() && (await withinMs(add(), ADD_TIMEOUT_MS)) !== null;
@@ -207,13 +221,15 @@ export const createQueues = (
 		polls: polls.queue,
 		bookings: bookings.queue,
 		alerts: alerts.queue,
+		mails: mails.queue,
 		addPoll: (sourceId, delayMs, gen, again) => {
 			const jobId = `poll-${sourceId}-${gen}${again === undefined ? '' : `-r${again}`}`;
 			const delay = Math.max(0, Math.ceil(delayMs));
 			return tryAdd(() => polls.queue().add(jobNames.polls, { sourceId }, { jobId, delay }));
 		},
-		addBooking: (bookingId, attempt = 0, delayMs = 0) => {
-			const options = { jobId: `booking-${bookingId}-${attempt}`, delay: Math.max(0, delayMs) };
+		addBooking: (bookingId, attempt = 0, delayMs = 0, round = 0) => {
+			const jobId = `booking-${bookingId}-${attempt}${round === 0 ? '' : `-c${round}`}`;
+			const options = { jobId, delay: Math.max(0, delayMs) };
 			return tryAdd(() => bookings.queue().add(jobNames.bookings, { bookingId }, options));
 		},
 		addAlerts: async (scheduleIds) => {
@@ -224,6 +240,8 @@ export const createQueues = (
 			}
 			return added;
 		},
+		addMail: (mailId) =>
+			tryAdd(() => mails.queue().add(jobNames.mails, { mailId }, { jobId: `mail-${mailId}` })),
 		status: () =>
 			withinMs(Promise.all(producers.map(({ queue }) => countsOf(queue()))), ADD_TIMEOUT_MS),
 		isUp: () => connection.status === 'ready',

@@ -114,8 +114,12 @@ const answer = (options: ServeOptions, ask: Ask, fault: FaultCheck): Reply => {
 	return unlessKnown(ask, options.handler(ask));
 };
 
+/** What makes or changes an appointment; keeping a slot for a while is not worth losing. */
+const isBooking = ({ method, url }: Ask): boolean =>
+	method === 'POST' || (method !== 'GET' && url.pathname.includes('/Appointment/'));
+
 const isLost = (ask: Ask, reply: Reply): boolean =>
-	ask.method === 'POST' && reply.status < 400 && ask.fault('reply_lost') !== undefined;
+	isBooking(ask) && reply.status < 400 && ask.fault('reply_lost') !== undefined;
 
 const serveOne = async (
 	options: ServeOptions,

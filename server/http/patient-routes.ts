@@ -3,7 +3,15 @@
 import { Router } from 'express';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { ConfirmBooking, JoinWaiting, PlaceHold, SubscribeAlert } from '#domain/commands.ts';
+import {
+	CancelBooking,
+	ConfirmBooking,
+	JoinWaiting,
+	MoveBooking,
+	OpenManageLink,
+	PlaceHold,
+	SubscribeAlert
+} from '#domain/commands.ts';
 import { AlertSubscriptionId, BookingId, HoldId, WaitingId } from '#domain/ids.ts';
 import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
 
@@ -49,7 +57,7 @@ const holdRoutes = (router: Router): void => {
 			sendResult(res, placed, 201);
 			return;
 		}
-		const isLost = placed.reason === 'slot_taken' || placed.reason === 'slot_gone';
+		const isLost = ['slot_taken', 'slot_gone', 'too_soon'].includes(placed.reason);
 		const nearest = isLost ? await req.hub.nearestOpen(command.slotId, null, NEAREST) : null;
 		const details = nearest === null ? placed.details : { ...placed.details, nearest };
 		sendRefusal(res, placed.reason, details);
@@ -122,6 +130,48 @@ const bookingRoutes = (router: Router): void => {
 	});
 };
 
+const changeRoutes = (router: Router): void => {
+	/** A command about the booking of the path; whatever is no id is nobody's booking. */
+	const about = <T>(req: Request, res: Response, schema: z.ZodType<T>): T | null => {
+		const bookingId = req.params['id'];
+		if (BookingId.safeParse(bookingId).success) {
+			return parse(res, schema, commandOf(req, { bookingId }));
+		}
+		sendRefusal(res, 'booking_unknown');
+		return null;
+	};
+
+	router.post('/bookings/:id/cancel', async (req, res) => {
+		const command = about(req, res, CancelBooking);
+		if (command === null) return;
+		sendResult(res, await req.hub.cancelBooking(req.visitor.device, command), 202);
+	});
+
+	router.get('/bookings/:id/manage-link', async (req, res) => {
+		const id = BookingId.safeParse(req.params.id);
+		if (!id.success) {
+			sendRefusal(res, 'booking_unknown');
+			return;
+		}
+		const url = await req.hub.manageLink(req.visitor.device, id.data);
+		sendResult(res, url.ok ? { ok: true, value: { url: url.value } } : url);
+	});
+
+	router.post('/manage', async (req, res) => {
+		const command = parse(res, OpenManageLink, req.body);
+		if (command === null) return;
+		sendResult(res, await req.hub.openManageLink(req.visitor.device, command));
+	});
+
+	router.post('/bookings/:id/move', async (req, res) => {
+		const command = about(req, res, MoveBooking);
+		if (command === null) return;
+		const moved = await req.hub.moveBooking(req.visitor.device, command);
+		if (moved.ok) res.location(`/api/v1/bookings/${moved.value.id}`);
+		sendResult(res, moved, 202);
+	});
+};
+
 const alertRoutes = (router: Router): void => {
 	router.get('/alerts', async (req, res) => {
 		const { device } = req.visitor;
@@ -178,6 +228,7 @@ export const patientRoutes = (): Router => {
 	const router = Router();
 	holdRoutes(router);
 	bookingRoutes(router);
+	changeRoutes(router);
 	alertRoutes(router);
 	waitingRoutes(router);
 	return router;

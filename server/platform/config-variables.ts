@@ -208,6 +208,16 @@ export const variables = {
 		meaning: 'Holds one network address may place in a minute, at one hub process.',
 		fallback: '40'
 	}),
+	smtpUrl: z.union([z.literal(''), address(['smtp', 'smtps'])]).register(notes, {
+		name: 'HUB_SMTP_URL',
+		meaning: 'Mail server, smtp:// or smtps://, user and secret included. Empty: no e-mails.',
+		fallback: ''
+	}),
+	mailFrom: z.email('must be an e-mail address').register(notes, {
+		name: 'HUB_MAIL_FROM',
+		meaning: 'Address that e-mails to patients come from.',
+		fallback: 'visits@slotcast.example'
+	}),
 	drainMs: whole(0, 600_000).register(notes, {
 		name: 'HUB_DRAIN_MS',
 		meaning: 'Time to finish what is under way after SIGTERM, ms.',

@@ -10,7 +10,7 @@ import { must, ok, refuse, type Result } from '#domain/result.ts';
 import { MINUTE_MS, type Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { readBookingView } from '../store/bookings.ts';
+import { readBookingView } from '../store/booking-view.ts';
 import { confirmHold } from '../store/confirm-hold.ts';
 import { handOverUrl } from './hand-over-url.ts';
 

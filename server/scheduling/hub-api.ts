@@ -8,7 +8,10 @@ import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
+import { cancelBooking } from './cancel-booking.ts';
 import { confirmBooking } from './confirm-booking.ts';
+import { checkManageLink, manageLink, openManageLink } from './manage-visit.ts';
+import { moveBooking } from './move-booking.ts';
 import { extendHold, listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
@@ -24,8 +27,11 @@ export type HubApiDeps = {
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 	readonly clock: Clock;
 	readonly phi: PhiCipher;
+	/** Signs manage links, which lead to pages under `publicUrl`. */
+	readonly linkKey: Buffer;
+	readonly publicUrl: string;
 	/** May fail: the reconcile loop finds the booking in Postgres. */
-	readonly enqueueBooking: (bookingId: BookingId) => Promise<void>;
+	readonly enqueueBooking: (bookingId: BookingId, round?: number) => Promise<void>;
 	/** null = Redis could not be asked. */
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
@@ -67,6 +73,11 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 			publish,
 			enqueue: deps.enqueueBooking
 		}),
+		cancelBooking: cancelBooking({ sql, publish, enqueue: deps.enqueueBooking }),
+		moveBooking: moveBooking({ sql, publish, enqueue: deps.enqueueBooking }),
+		manageLink: manageLink(deps),
+		checkManageLink: checkManageLink(deps),
+		openManageLink: openManageLink(deps),
 		readBooking: readBooking(deps),
 		awaitBooking: awaitBooking(deps),
 		calendarFile: calendarFile(deps),

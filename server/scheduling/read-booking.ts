@@ -1,11 +1,11 @@
 // What became of a booking, for the device that made it.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { BookingView } from '#domain/booking.ts';
+import type { BookingState, BookingView } from '#domain/booking.ts';
 import type { BookingId, DeviceKey } from '#domain/ids.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import type { Clock } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { readBookingView } from '../store/bookings.ts';
+import { readBookingView } from '../store/booking-view.ts';
 import { makeCalendarFile } from './calendar-file.ts';
 
 type Deps = { readonly sql: Sql };
@@ -22,6 +22,7 @@ export const readBooking =
 export const MAX_AWAIT_MS = 8_000;
 const FIRST_LOOK_MS = 50;
 const LONGEST_PAUSE_MS = 500;
+const awaited: ReadonlySet<BookingState> = new Set(['confirming', 'cancelling']);
 
 /** Looks again and again, ever more slowly, until the clinic answered or the time is over. */
 export const awaitBooking =
@@ -31,7 +32,7 @@ export const awaitBooking =
 		let pauseMs = FIRST_LOOK_MS;
 		for (;;) {
 			const found = await readBooking({ sql })(device, bookingId);
-			if (!found.ok || found.value.state !== 'confirming') return found;
+			if (!found.ok || !awaited.has(found.value.state)) return found;
 			const leftMs = deadline - performance.now();
 			if (leftMs <= 0) return found;
 			await wait(Math.min(pauseMs, leftMs));

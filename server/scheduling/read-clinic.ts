@@ -43,9 +43,10 @@ const withPatients = async (
 	return rows.map(({ patientId, ...booking }) => {
 		const patient = patients.get(patientId);
 		// Erased at the patient's wish: the visit stays, who it was does not.
-		if (patient === undefined) return { ...booking, patientLabel: '—', phone: '—', reason: null };
-		const { phone, reason } = patient;
-		return { ...booking, patientLabel: labelOf(patient), phone, reason };
+		if (patient === undefined)
+			return { ...booking, patientLabel: '—', phone: '—', reason: null, forWhom: 'me' };
+		const { phone, reason, forWhom = 'me' } = patient;
+		return { ...booking, patientLabel: labelOf(patient), phone, reason, forWhom };
 	});
 };
 

@@ -9,6 +9,7 @@ import type { Queryable, Tx } from '../platform/postgres.ts';
 export type Actor =
 	| `device:${string}`
 	| `clinic:${number}`
+	| `link:${string}`
 	| `worker:${string}`
 	| `upkeep:${string}`;
 

@@ -112,10 +112,10 @@ export const readOpenSlots = async (
 		: asWire(
 				await sql`
 					select ${wireColumns(sql, at)}
-					from slots s
+					from slots s join sources o on o.id = s.source_id
 					where s.schedule_id = any (${[...schedules]}::bigint[])
 						and s.removed_at is null
-						and s.starts_at > ${at}
+						and s.starts_at > ${at}::timestamptz + o.min_notice
 						and s.starts_at < ${at}::timestamptz + ${windowMs} * interval '1 millisecond'
 						and ((s.status = 'free' and s.remaining > 0) or s.status = 'busy-tentative')
 					order by s.starts_at, s.id`.values()
@@ -132,7 +132,7 @@ export const readWireSlot = async (
 const wantedAt = (minute: number): Instant => toInstant(minute * MINUTE_MS);
 
 const isOpen = (sql: Queryable, at: Instant) => sql`
-	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}
+	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}::timestamptz + o.min_notice
 	and ${liveClaims(sql, at)} < s.remaining`;
 
 /** Open times near an instant: those of `first` before all others, then by distance. */
@@ -151,12 +151,12 @@ export const readNearestSlots = async (
 			select ${wireColumns(sql, near.at)}
 			from unnest(${[...near.schedules]}::bigint[]) as c (id)
 			cross join lateral (
-				(select s.* from slots s
+				(select s.* from slots s join sources o on o.id = s.source_id
 				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
 					and s.starts_at >= ${wantedAt(near.minute)}
 				order by s.starts_at, s.id limit ${near.limit})
 				union all
-				(select s.* from slots s
+				(select s.* from slots s join sources o on o.id = s.source_id
 				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
 					and s.starts_at < ${wantedAt(near.minute)}
 				order by s.starts_at desc, s.id limit ${near.limit})

@@ -5,29 +5,38 @@ import type { RoomEntry } from '#domain/protocol.ts';
 import type { Tx } from '../platform/postgres.ts';
 
 /**
- * Logs the present state of a booking into its clinic's room, and of `slots` into their rooms.
- * `endedHold`: the console's "held now" list loses this booking's slot.
+ * Logs the present state of bookings of one clinic into its room, and of `slots` into their rooms.
+ * `endedHold`: the console's "held now" list loses the bookings' slots.
  */
-export const logClinicBooking = async (
+export const logClinicBookings = async (
 	tx: Tx,
-	bookingId: BookingId,
+	bookingIds: readonly BookingId[],
 	also: { readonly slots: readonly number[]; readonly endedHold?: boolean }
 ): Promise<RoomEntry<unknown>[]> => {
 	const [row] = await tx<{ entries: RoomEntry<unknown>[] }[]>`
-		select log_own_changes(
-			${[...also.slots]}::bigint[],
-			case when ${also.endedHold === true}
-				then jsonb_build_array(hold_change(s, false)) else '[]'::jsonb end
-			|| jsonb_build_array(jsonb_build_object(
-				'source', b.source_id,
-				'change', jsonb_build_object(
-					'kind', 'booking', 'bookingId', b.id, 'state', b.state, 'slotId', b.slot_id,
-					'scheduleId', b.schedule_id,
-					'startsAt', (extract(epoch from b.starts_at) * 1000)::bigint
+		select log_own_changes(${[...also.slots]}::bigint[], (
+			select coalesce(jsonb_agg(told.change order by told.nr), '[]')
+			from bookings b join slots s on s.id = b.slot_id
+			cross join lateral (
+				select 0 as nr, hold_change(s, false) as change where ${also.endedHold === true}
+				union all
+				select 1, jsonb_build_object(
+					'source', b.source_id,
+					'change', jsonb_build_object(
+						'kind', 'booking', 'bookingId', b.id, 'state', b.shown_state, 'slotId', b.slot_id,
+						'scheduleId', b.schedule_id,
+						'startsAt', (extract(epoch from b.starts_at) * 1000)::bigint
+					)
 				)
-			))
-		) as entries
-		from bookings b join slots s on s.id = b.slot_id
-		where b.id = ${bookingId}`;
+			) told
+			where b.id = any (${[...bookingIds]}::uuid[])
+		)) as entries`;
 	return row?.entries ?? [];
 };
+
+/** The same for one booking. */
+export const logClinicBooking = (
+	tx: Tx,
+	bookingId: BookingId,
+	also: { readonly slots: readonly number[]; readonly endedHold?: boolean }
+): Promise<RoomEntry<unknown>[]> => logClinicBookings(tx, [bookingId], also);

@@ -1,21 +1,17 @@
 // Bookings: what a confirmed hold becomes, and how the clinic's answer settles it. Every change is
 // one transaction with its log entries; nothing is released or repeated blindly.
-import {
-	canMove,
-	SOURCE_LAG_MS,
-	type BookingState,
-	type BookingView,
-	type PatientDetails
-} from '#domain/booking.ts';
+import { canMove, SOURCE_LAG_MS, type BookingState, type PatientDetails } from '#domain/booking.ts';
 import type { VisitKind } from '#domain/codes.ts';
-import type { BookingId, DeviceKey, PatientId } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, MailId, PatientId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SourceSettings } from '#domain/source.ts';
 import { HOUR_MS, type Instant } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import type { Actor } from './audit.ts';
-import { logClinicBooking } from './booking-log.ts';
+import { logClinicBookings } from './booking-log.ts';
+import { leaveOldVisit } from './leave-old-visit.ts';
+import { noteMail } from './mails.ts';
 import { actAs, readPatients } from './patients.ts';
 
 /** What the clinic (or an operator) said of a booking. */
@@ -34,6 +30,10 @@ export type SettledBooking = {
 	readonly entries: readonly RoomEntry<unknown>[];
 	readonly deviceKey: DeviceKey;
 	readonly state: BookingState;
+	/** The old visit of a move, which the clinic is now to cancel; null = none. */
+	readonly left: { readonly bookingId: BookingId; readonly round: number } | null;
+	/** The e-mail that tells the patient of it; null = none is sent. */
+	readonly mail: MailId | null;
 };
 
 /**
@@ -42,11 +42,15 @@ export type SettledBooking = {
  */
 const ASK_UNTIL_MS = HOUR_MS;
 
+/** The clinic's answer is awaited: to a booking, or to a cancellation. */
+const isOpen = (sql: Queryable) => sql`
+	(state in ('confirming', 'unconfirmed') or (state = 'booked' and cancel_asked_at is not null))`;
+
 const isWorthAsking = (sql: Queryable) => sql`
-	state in ('confirming', 'unconfirmed') and next_attempt_at <= clock_timestamp()
+	${isOpen(sql)} and next_attempt_at <= clock_timestamp()
 	and ends_at > clock_timestamp() - ${ASK_UNTIL_MS} * interval '1 millisecond'`;
 
-/** Unsettled bookings whose next attempt is due; each is lent for `leaseMs`, then due again. */
+/** Bookings with an open question whose next attempt is due; each is lent for `leaseMs`, then due again. */
 export const claimBookings = async (
 	sql: Queryable,
 	{ limit, leaseMs }: { readonly limit: number; readonly leaseMs: number }
@@ -89,7 +93,7 @@ export const postponeBooking = async (
 	await sql`
 		update bookings
 		set next_attempt_at = clock_timestamp() + ${retryInMs} * interval '1 millisecond'
-		where id = ${bookingId} and state in ('confirming', 'unconfirmed')`;
+		where id = ${bookingId} and ${isOpen(sql)}`;
 };
 
 /** All a connector needs to book or to look a booking up. `order` misses only the signal. */
@@ -172,6 +176,7 @@ type SettleRow = ClaimedPlace & {
 	readonly state: BookingState;
 	readonly holdId: string;
 	readonly deviceKey: DeviceKey;
+	readonly replaces: BookingId | null;
 };
 
 /** The place is gone at the clinic: by our booking (the claim stays) or by somebody else's. */
@@ -249,6 +254,7 @@ const writeOutcome = async (
 			rejected_because = ${because},
 			appointment_id = coalesce(${booked?.appointmentId ?? null}, appointment_id),
 			join_url = coalesce(${booked?.joinUrl ?? null}, join_url),
+			acknowledged_at = case when ${outcome.state !== 'cancelled'} then acknowledged_at end,
 			settled_at = case when ${outcome.state === 'unconfirmed'} then null
 				else clock_timestamp() end
 		where id = ${bookingId}`;
@@ -267,35 +273,23 @@ const writeOutcome = async (
 export const settleBooking = (
 	sql: Sql,
 	bookingId: BookingId,
-	outcome: BookingOutcome
+	outcome: BookingOutcome,
+	{ sendsMail }: { readonly sendsMail: boolean } = { sendsMail: false }
 ): Promise<SettledBooking | null> =>
 	sql.begin(async (tx) => {
 		const [row] = await tx<SettleRow[]>`
 			select state, slot_id as "slotId", fence, hold_id as "holdId",
-				device_key as "deviceKey", exclusive
+				device_key as "deviceKey", exclusive, replaces
 			from bookings where id = ${bookingId} for update`;
 		if (row === undefined || !canMove(row.state, outcome.state)) return null;
 		await writeOutcome(tx, bookingId, row, outcome);
+		const isBooked = outcome.state === 'booked';
+		const left = isBooked ? await leaveOldVisit(tx, bookingId, row.replaces) : null;
 		await moveSlot(tx, row, outcome);
 		const slots = outcome.state === 'unconfirmed' ? [] : [row.slotId];
-		const entries = await logClinicBooking(tx, bookingId, { slots });
-		return { entries, deviceKey: row.deviceKey, state: outcome.state };
+		const isNews = outcome.state === 'booked' || outcome.state === 'cancelled';
+		const mail = sendsMail && isNews ? await noteMail(tx, bookingId, outcome.state) : null;
+		const told = left === null ? [bookingId] : [bookingId, left.bookingId];
+		const entries = await logClinicBookings(tx, told, { slots });
+		return { entries, deviceKey: row.deviceKey, state: outcome.state, left, mail };
 	});
-
-/** The owner's view of a booking; null when it is not this device's. */
-export const readBookingView = async (
-	sql: Queryable,
-	device: DeviceKey,
-	bookingId: BookingId
-): Promise<BookingView | null> => {
-	const [row] = await sql<BookingView[]>`
-		select b.id, b.hold_id as "holdId", b.slot_id as "slotId", b.schedule_id as "scheduleId",
-			b.state, b.starts_at as "startsAt", b.ends_at as "endsAt", b.kind,
-			c.practitioner_name as "practitionerName",
-			c.organization_name as "organizationName", c.zone,
-			coalesce(b.phone, c.phone) as phone, b.join_url as "joinUrl", b.link_url as "linkUrl",
-			b.rejected_because as "rejectedBecause", b.sequence
-		from bookings b join schedules c on c.id = b.schedule_id
-		where b.id = ${bookingId} and b.device_key = ${device}`;
-	return row ?? null;
-};

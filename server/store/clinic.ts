@@ -24,23 +24,30 @@ export const readClinicSource = async (
 	return row;
 };
 
-export type ClinicBookingRow = Omit<ClinicBooking, 'patientLabel' | 'phone' | 'reason'> & {
+export type ClinicBookingRow = Omit<
+	ClinicBooking,
+	'patientLabel' | 'phone' | 'reason' | 'forWhom'
+> & {
 	readonly patientId: PatientId;
 };
 
 /** Bookings on one console; older ones that were seen are history. */
 export const MAX_CLINIC_BOOKINGS = 200;
 const shownStates: BookingState[] = ['confirming', 'booked', 'unconfirmed', 'handed_over'];
+/** J4: a cancelled visit is news until the clinic has seen it. */
+const isNews = (sql: Queryable) => sql`b.state = 'cancelled' and b.acknowledged_at is null`;
 
 /** Not seen yet first, then by time of the visit; visits that ended a day ago are not shown. */
 export const readClinicBookings = (sql: Queryable, id: SourceId): Promise<ClinicBookingRow[]> =>
 	sql<ClinicBookingRow[]>`
-		select b.id as "bookingId", b.state, b.slot_id as "slotId", b.schedule_id as "scheduleId",
+		select b.id as "bookingId", b.shown_state as state, b.slot_id as "slotId", b.schedule_id as "scheduleId",
 			c.practitioner_name as "practitionerName", c.zone, b.starts_at as "startsAt",
 			b.ends_at as "endsAt", b.kind, b.created_at as "arrivedAt",
-			b.acknowledged_at as "acknowledgedAt", b.patient_id as "patientId"
+			b.acknowledged_at as "acknowledgedAt", b.patient_id as "patientId",
+			exists (select 1 from bookings n where n.replaces = b.id and n.state = 'booked')
+				as "isMoved"
 		from bookings b join schedules c on c.id = b.schedule_id
-		where b.source_id = ${id} and b.state = any (${shownStates})
+		where b.source_id = ${id} and (b.state = any (${shownStates}) or ${isNews(sql)})
 			and b.ends_at > clock_timestamp() - interval '1 day'
 		order by b.acknowledged_at is not null, b.starts_at, b.id
 		limit ${MAX_CLINIC_BOOKINGS}`;

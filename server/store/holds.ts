@@ -25,6 +25,7 @@ export type PlacedHold =
 				| 'slot_taken'
 				| 'slot_gone'
 				| 'slot_past'
+				| 'too_soon'
 				| 'hold_limit'
 				| 'hour_limit'
 				| 'request_reused';
@@ -50,10 +51,10 @@ export const placeHold = async (
 	const [row] = await sql<PlaceRow[]>`
 		select outcome, hold_id as "holdId", schedule_id as "scheduleId", fence, state,
 			ttl_ms as "ttlMs", entries
-		from place_hold(${asked.device}, ${asked.requestId}, ${asked.slotId}, ${limits.ttlMs},
+		from place_hold_in_time(${asked.device}, ${asked.requestId}, ${asked.slotId}, ${limits.ttlMs},
 			${limits.maxLive}, ${limits.maxPerHour},
 			to_timestamp(${at}::double precision / 1000))`;
-	if (row === undefined) throw new Error('place_hold() gave no row');
+	if (row === undefined) throw new Error('place_hold_in_time() gave no row');
 	if (row.outcome !== 'granted') return { outcome: row.outcome };
 	const { holdId, scheduleId, state, ttlMs, fence, entries } = row;
 	const hold = { id: holdId, slotId: asked.slotId, scheduleId, state, ttlMs, fence };

@@ -14,7 +14,7 @@ const listOldPatients = (sql: Sql, days: number, limit: number): Promise<Patient
 				and not exists (
 					select 1 from bookings b where b.patient_id = p.id and (
 						b.ends_at > clock_timestamp() - ${days} * interval '1 day'
-						or b.state in ('confirming', 'unconfirmed')
+						or b.shown_state in ('confirming', 'unconfirmed', 'cancelling')
 					)
 				)
 			order by p.created_at, p.id limit ${limit}`;

@@ -44,7 +44,7 @@ export const readCounts = async (sql: Queryable): Promise<HubCounts> => {
 				where state = 'held' and expires_at > clock_timestamp()) as "liveHolds",
 			(select count(*) from bookings
 				where created_at >= date_trunc('day', clock_timestamp(), 'UTC')) as "bookingsToday",
-			(select count(*) from bookings where state in ('confirming', 'unconfirmed'))
+			(select count(*) from bookings where shown_state in ('confirming', 'unconfirmed', 'cancelling'))
 				as "unsettledBookings"`;
 	if (row === undefined) throw new Error('no counts');
 	return row;

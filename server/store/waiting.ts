@@ -146,7 +146,8 @@ export const readFreeTimes = (
 		join schedules c on c.id = s.schedule_id
 		join sources o on o.id = c.source_id
 		where s.status = 'free' and s.removed_at is null and o.enabled
-			and s.starts_at > clock_timestamp() + ${leadMs} * interval '1 millisecond'
+			and s.starts_at > clock_timestamp()
+				+ greatest(o.min_notice, ${leadMs} * interval '1 millisecond')
 			and o.checked_at > clock_timestamp() - o.fresh_for_ms * interval '1 millisecond'
 			and s.remaining > live_claims(s.claim_untils, clock_timestamp())
 			and exists (select 1 from waiting_entries e

@@ -46,6 +46,8 @@ export const createDirectWay = (options: DirectWayOptions): Way => {
 		sql,
 		publish: () => {},
 		clock: systemClock,
+		linkKey: Buffer.alloc(32),
+		publicUrl: 'https://hub.example',
 		phi: createPhiCipher(new Map(phiKeys.map(({ id, key }) => [id, key]))),
 		enqueueBooking: async () => {},
 		queueStatus: async () => [],
@@ -62,7 +64,8 @@ export const createDirectWay = (options: DirectWayOptions): Way => {
 		const holdId = HoldId.parse(wish.holdId);
 		if (wish.op === 'release') return hub.releaseHold(device, holdId);
 		if (wish.op === 'extend') return hub.extendHold(device, holdId);
-		const patient = { ...details, email: null, reason: null, planId: null };
+		const more = { email: null, reason: null, planId: null, forWhom: 'me' } as const;
+		const patient = { ...details, ...more };
 		return hub.confirmBooking(device, { holdId, requestId, kind: 'video', patient });
 	};
 	return {

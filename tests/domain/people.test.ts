@@ -34,11 +34,14 @@ test('[K1] the moves of a booking are these and no others', () => {
 		'confirming > rejected',
 		'confirming > unconfirmed',
 		'confirming > handed_over',
+		'booked > cancelling',
 		'booked > cancelled',
 		'unconfirmed > booked',
 		'unconfirmed > rejected',
 		'handed_over > booked',
-		'handed_over > cancelled'
+		'handed_over > cancelled',
+		'cancelling > booked',
+		'cancelling > cancelled'
 	]);
 });
 

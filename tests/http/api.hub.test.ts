@@ -146,6 +146,15 @@ test('[X14] confirming leads to a booking and its calendar file, for this device
 	for (const asked of [path, `${path}/visit.ics`]) {
 		expect((await other.get(asked)).json.reason).toBe('booking_unknown');
 	}
+	const cancel = (who: typeof me) =>
+		who.post(`${path}/cancel`, {}, { 'idempotency-key': crypto.randomUUID() });
+	const early = await cancel(me);
+	expect([early.status, early.json.reason]).toEqual([409, 'booking_unsettled']);
+	expect((await cancel(other)).json.reason).toBe('booking_unknown');
+	await world.sql`update bookings set state = 'booked' where id = ${confirmed.json.id}`;
+	const asked = await cancel(me);
+	expect([asked.status, asked.json.state]).toEqual([202, 'cancelling']);
+	expect((await me.get(path)).json.state).toBe('cancelling');
 });
 
 test('[X6] wrong patient details are named field by field', async () => {

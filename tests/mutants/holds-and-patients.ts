@@ -71,7 +71,7 @@ export const holdsAndPatients: readonly Mutant[] = [
 	{
 		name: 'confirm-without-fence',
 		why: 'whoever overslept their hold books the place of the next person',
-		file: 'server/store/confirm-hold.ts',
+		file: 'server/store/make-booking.ts',
 		find: ' and ${hold.fence} = any (s.claim_fences)',
 		replace: '',
 		project: 'pg',

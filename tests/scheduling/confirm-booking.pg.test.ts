@@ -9,6 +9,7 @@ import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { HAND_OVER_MS } from '#server/scheduling/confirm-booking.ts';
 import { settleBooking } from '#server/store/bookings.ts';
 import {
+	linkKey,
 	createWorld,
 	makeConfirm,
 	makeDevice,
@@ -319,6 +320,8 @@ test('[P5] everything a person or clinic does works with no more rights than the
 			publish: world.publish,
 			clock: systemClock,
 			phi: world.phi,
+			linkKey,
+			publicUrl: 'https://hub.example',
 			enqueueBooking: async () => undefined,
 			queueStatus: async () => [],
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),

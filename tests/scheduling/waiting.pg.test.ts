@@ -110,6 +110,13 @@ test('[G6] what begins too soon, or was not heard of lately, is offered to nobod
 	const silent = await world.addSource({ checkedAgoMs: 3_600_000 });
 	await world.addSlot(await world.addSchedule(silent));
 	expect(await round()).toEqual([]);
+	// A clinic that wants two hours' notice would not give it.
+	const slow = await world.addSource();
+	await world.sql`update sources set notes = '{"minNoticeMinutes": 120}' where id = ${slow}`;
+	await world.addSlot(await world.addSchedule(slow), { inMs: 90 * MINUTE_MS });
+	expect(await round()).toEqual([]);
+	await world.addSlot(await world.addSchedule(slow), { inMs: 150 * MINUTE_MS });
+	expect(await round()).toHaveLength(1);
 });
 
 test('[G4] a plan or a region that does not fit is passed over; an unknown one is said', async () => {

@@ -40,6 +40,7 @@ export const makePatient = (over: Partial<ConfirmBooking['patient']> = {}) => ({
 	email: 'rosa@example.org',
 	reason: 'a mole that changed',
 	planId: null,
+	forWhom: 'me' as const,
 	...over
 });
 
@@ -152,6 +153,8 @@ const createBuilders = (sql: Sql) => {
 
 export const phi = createPhiCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
 
+export const linkKey = Buffer.alloc(32, 5);
+
 /** Only for holds that a test wants to end now: as if the patient had gone long ago. */
 const ageHold = async (sql: Sql, holdId: HoldId, byMs: number): Promise<void> => {
 	await sql`
@@ -180,6 +183,8 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 		publish,
 		clock: systemClock,
 		phi,
+		linkKey,
+		publicUrl: 'https://hub.example',
 		enqueueBooking: async (id) => void queued.push(id),
 		queueStatus: async () => [],
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),

@@ -187,7 +187,8 @@ test('[K1] a booking moves only along the state machine', async () => {
 		{ state: 'cancelled' }
 	];
 	const one = await confirmed();
-	for (const from of bookingStates) {
+	// Cancelling is booked with a wish (J2); a late "booked" must not count its place off again.
+	for (const from of bookingStates.filter((state) => state !== 'cancelling')) {
 		for (const outcome of outcomes) {
 			await world.sql`
 				update bookings set state = ${from},

@@ -105,9 +105,11 @@ describe('[U13] the console', () => {
 		kind: 'video',
 		arrivedAt: at('2026-11-21T20:00:00Z'),
 		acknowledgedAt: at('2026-11-21T20:01:00Z'),
+		isMoved: false,
 		patientLabel: 'Rosa M.',
 		phone: '406-555-0134',
 		reason: null,
+		forWhom: 'me',
 		...over
 	});
 

@@ -1,7 +1,7 @@
 // A patient at the hub's use cases: holds, confirms, looks. No page and no socket between.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { BookingView } from '#domain/booking.ts';
-import { BookingId, DeviceKey, RequestId, SlotId } from '#domain/ids.ts';
+import { BookingId, DeviceKey, HoldId, RequestId, SlotId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { parseConfig } from '#server/platform/config.ts';
@@ -13,11 +13,16 @@ import type { System } from '../support/system.ts';
 /** Planted where patient data may be, looked for where it may not. */
 export const canary = 'Xylophonia-Quetzalcoatl';
 
+export const canaryEmail = 'xylophonia-quetzalcoatl@example.org';
+
 export type Patient = {
 	/** Holds an open time of this clinic; returns it. */
 	hold: (clinicKey: string, ttlMs?: number) => Promise<{ holdId: string; slotId: SlotId }>;
 	/** Holds and confirms. */
 	book: (clinicKey: string) => Promise<BookingId>;
+	cancel: (bookingId: BookingId) => Promise<void>;
+	/** Holds another open time of this clinic and moves the visit there. */
+	move: (bookingId: BookingId, clinicKey: string) => Promise<BookingId>;
 	look: (bookingId: BookingId) => Promise<BookingView>;
 };
 
@@ -26,9 +31,10 @@ const details = {
 	familyName: 'Martinez',
 	bornOn: '1961-05-23',
 	phone: '+1 406 555 0100',
-	email: null,
+	email: canaryEmail,
 	reason: canary,
-	planId: null
+	planId: null,
+	forWhom: 'me' as const
 };
 
 /** `queues` null = Redis is not there: bookings are only in Postgres. */
@@ -41,8 +47,10 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			sql,
 			publish: () => {},
 			clock: systemClock,
+			linkKey: config.linkKey,
+			publicUrl: config.publicUrl,
 			phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
-			enqueueBooking: async (id) => void (await queues?.addBooking(id)),
+			enqueueBooking: async (id, round) => void (await queues?.addBooking(id, 0, 0, round)),
 			queueStatus: async () => null,
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
@@ -74,6 +82,19 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			});
 			if (!confirmed.ok) throw new Error(`not confirmed: ${confirmed.reason}`);
 			return BookingId.parse(confirmed.value.id);
+		},
+		cancel: async (bookingId) => {
+			const requestId = RequestId.parse(randomUUID());
+			const asked = await api.cancelBooking(device, { bookingId, requestId });
+			if (!asked.ok) throw new Error(`not asked to cancel: ${asked.reason}`);
+		},
+		move: async (bookingId, clinicKey) => {
+			const { holdId } = await hold(clinicKey);
+			const requestId = RequestId.parse(randomUUID());
+			const asked = { bookingId, holdId: HoldId.parse(holdId), requestId };
+			const moved = await api.moveBooking(device, asked);
+			if (!moved.ok) throw new Error(`not moved: ${moved.reason}`);
+			return moved.value.id;
 		},
 		look: async (bookingId) => {
 			const found = await api.readBooking(device, bookingId);

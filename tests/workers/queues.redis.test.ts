@@ -1,6 +1,6 @@
 // The queues: ids only, one job however often it is added, and no harm from a Redis that is away.
 import { expect, onTestFinished, test } from 'vitest';
-import { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
+import { BookingId, MailId, ScheduleId, SourceId } from '#domain/ids.ts';
 import {
 	AlertsJob,
 	MAX_SCHEDULES_PER_JOB,
@@ -17,6 +17,8 @@ import { createMortalRedis } from './mortal-redis.ts';
 
 const source = SourceId.parse(12);
 const booking = BookingId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a10');
+
+const mail = MailId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a11');
 
 const openQueues = async (url: string, prefix: string): Promise<Queues> => {
 	const queues = createQueues(url, prefix);
@@ -48,10 +50,12 @@ test('[W15] the same attempt of a booking is one job', async () => {
 	await queues.addBooking(booking);
 	await queues.addBooking(booking);
 	await queues.addBooking(booking, 1, 1_000);
+	await queues.addBooking(booking, 1, 1_000);
 	expect(await queues.status()).toEqual([
 		{ name: 'polls', waiting: 0, active: 0, delayed: 0, failed: 0 },
 		{ name: 'bookings', waiting: 1, active: 0, delayed: 1, failed: 0 },
-		{ name: 'alerts', waiting: 0, active: 0, delayed: 0, failed: 0 }
+		{ name: 'alerts', waiting: 0, active: 0, delayed: 0, failed: 0 },
+		{ name: 'mails', waiting: 0, active: 0, delayed: 0, failed: 0 }
 	]);
 });
 
@@ -61,6 +65,7 @@ test('[W16] job data hold ids and nothing else', async () => {
 	await queues.addPoll(source, 0, 1);
 	await queues.addBooking(booking);
 	await queues.addAlerts([ScheduleId.parse(3), ScheduleId.parse(4)]);
+	await queues.addMail(mail);
 	const prefix = queuePrefix('ids');
 	const data = await Promise.all(
 		queueNames.map(async (name) => {
@@ -68,7 +73,12 @@ test('[W16] job data hold ids and nothing else', async () => {
 			return await redis.client.hget(`${prefix}:${name}:${id}`, 'data');
 		})
 	);
-	expect(data).toEqual(['{"sourceId":12}', `{"bookingId":"${booking}"}`, '{"scheduleIds":[3,4]}']);
+	expect(data).toEqual([
+		'{"sourceId":12}',
+		`{"bookingId":"${booking}"}`,
+		'{"scheduleIds":[3,4]}',
+		`{"mailId":"${mail}"}`
+	]);
 });
 
 test('[W16] more schedules than one job may name are split', async () => {

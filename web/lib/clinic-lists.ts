@@ -8,15 +8,16 @@ export type ClinicLists = {
 	readonly later: readonly ClinicBooking[];
 };
 
-const isComing = ({ state }: ClinicBooking): boolean =>
-	state !== 'rejected' && state !== 'cancelled';
+/** J4: a cancelled visit is news until it was seen. */
+const isShown = ({ state, acknowledgedAt }: ClinicBooking): boolean =>
+	state !== 'rejected' && (state !== 'cancelled' || acknowledgedAt === null);
 
 /** U13: unseen ones stand on top, newest first, and in no other list. */
 export const clinicLists = (
 	clinic: Pick<ClinicSnapshot, 'bookings' | 'zone' | 'asOf'>
 ): ClinicLists => {
 	const today = dayKeyAt(clinic.asOf, clinic.zone);
-	const coming = clinic.bookings.filter(isComing);
+	const coming = clinic.bookings.filter(isShown);
 	const byTime = coming
 		.filter(({ acknowledgedAt }) => acknowledgedAt !== null)
 		.toSorted((a, b) => a.startsAt - b.startsAt);

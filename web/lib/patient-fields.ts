@@ -1,5 +1,6 @@
 // The fields of the patient's form and which of them are wrong. Browsers import this file.
 export const fieldNames = [
+	'forWhom',
 	'givenName',
 	'familyName',
 	'bornOn',
@@ -16,6 +17,7 @@ export const isFieldName = (text: unknown): text is FieldName =>
 export type FormValues = Readonly<Record<FieldName, string>>;
 
 export const emptyValues: FormValues = {
+	forWhom: 'me',
 	givenName: '',
 	familyName: '',
 	bornOn: '',

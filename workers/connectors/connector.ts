@@ -1,6 +1,7 @@
 // What a connector is: code that speaks one kind of provider API. It maps; timeouts, limits,
 // conditional requests and the address guard are the HTTP client's, once for all connectors.
 import type { Answer } from '#domain/answer.ts';
+import type { ChangeRefused, VisitFor } from '#domain/booking.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
 import type { VisitKind } from '#domain/codes.ts';
@@ -39,6 +40,8 @@ export type BookingOrder = {
 		readonly phone: string;
 		readonly email: string | null;
 		readonly reason: string | null;
+		/** Whose telephone it is: the patient's (`me`, or left out), a parent's, a carer's. */
+		readonly forWhom?: VisitFor;
 	};
 	/** We may have asked for this booking before: a tentative slot may be held by ourselves. */
 	readonly isRepeat?: boolean;
@@ -56,6 +59,26 @@ export type BookingLookup =
 	| { readonly state: 'absent' }
 	| { readonly state: 'unknown'; readonly detail: string };
 
+/** What a clinic must know to cancel: which appointment, and no word about the patient. */
+export type CancelOrder = {
+	readonly source: SourceSettings;
+	/** Ours: the Appointment's identifier. */
+	readonly bookingId: string;
+	/** The clinic's own id, when it told one. */
+	readonly appointmentId: string | null;
+	readonly sourceSlotId: string;
+	/** Ours; the same for every attempt at this cancellation. */
+	readonly key: string;
+	readonly signal: AbortSignal;
+};
+
+export type CancelOutcome =
+	/** The clinic's own record says so: by this attempt, an earlier one, or somebody else. */
+	| { readonly state: 'cancelled' }
+	| { readonly state: 'refused'; readonly because: ChangeRefused }
+	/** The answer was lost: look at the clinic's record again before anything else is sent. */
+	| { readonly state: 'unconfirmed'; readonly detail: string };
+
 export type Connector = {
 	readonly poll: (request: PollRequest) => Promise<Answer>;
 	/** Called after the poll of `token` was committed (or not): keeps or drops its body. */
@@ -65,4 +88,9 @@ export type Connector = {
 	readonly findBooking:
 		| ((order: Pick<BookingOrder, 'source' | 'bookingId' | 'signal'>) => Promise<BookingLookup>)
 		| null;
+	/**
+	 * Cancels, or finds that it is cancelled. It reads before it writes, so that it may be called
+	 * again after a lost answer. Left out or null = this kind takes changes by telephone only.
+	 */
+	readonly cancel?: ((order: CancelOrder) => Promise<CancelOutcome>) | null;
 };

@@ -1,6 +1,6 @@
 // The reconcile loops: from Postgres, the truth, they rebuild what the queues should hold, give
 // back expired holds, write bookings that nobody writes, and raise the alarm for silent sources.
-import type { BookingId, DeviceKey, HoldId, SourceId } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, HoldId, MailId, SourceId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
 import type { DeviceMessage } from '#server/feed/device-messages.ts';
 import type { Log } from '#server/platform/log.ts';
@@ -9,9 +9,11 @@ import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
 import type { MadeOffer } from '#server/scheduling/offer-times.ts';
 import { listIdleEpisodes } from '#server/store/alerts.ts';
 import { claimBookings } from '#server/store/bookings.ts';
+import { claimMails } from '#server/store/mails.ts';
 import { listOverdueSources } from '#server/store/overdue-sources.ts';
 import { listDueSources, type DueSource } from '#server/store/sources.ts';
 import type { Queues } from '../queues.ts';
+import { MAIL_LEASE_MS } from './send-mail.ts';
 import { BOOKING_LEASE_MS } from './write-booking.ts';
 import type { Loop } from './repeat.ts';
 
@@ -27,6 +29,9 @@ const SWEEPS_PER_RUN = 20;
 const SOURCES_PER_RUN = 2_000;
 const ADDS_AT_ONCE = 50;
 const BOOKINGS_PER_RUN = 16;
+/** Sent one after another within their lease. */
+const MAILS_PER_RUN = 4;
+export const MAILS_EVERY_MS = 2 * SECOND_MS;
 const EPISODES_PER_RUN = 1_000;
 const ALARMS_PER_RUN = 1_000;
 /** A source that nobody took up for so long gets a job of its own, whatever the queue says. */
@@ -118,6 +123,15 @@ export const writeDueBookings =
 			leaseMs: BOOKING_LEASE_MS
 		});
 		await Promise.all(ids.map((id) => deps.write(id, deps.signal)));
+		return ids.length;
+	};
+
+/** J22: e-mails that are due and that no job has taken: one lost with Redis, or put off. */
+export const sendDueMails =
+	(deps: { readonly sql: Sql; readonly send: (mailId: MailId) => Promise<unknown> }) =>
+	async (): Promise<number> => {
+		const ids = await claimMails(deps.sql, { limit: MAILS_PER_RUN, leaseMs: MAIL_LEASE_MS });
+		for (const id of ids) await deps.send(id);
 		return ids.length;
 	};
 

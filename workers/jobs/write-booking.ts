@@ -1,11 +1,18 @@
-// The job write-booking: tells the clinic of a booking and settles what it answered. A lost answer
-// is never repeated blindly: the clinic is asked first, and then sent the same identifier again.
+// The job write-booking: tells the clinic of a booking, or of its cancellation, and settles what it
+// answered. A lost answer is never repeated blindly: the clinic is asked first.
 import type { BookingId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS } from '#domain/time.ts';
 import { unreachable } from '#domain/result.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
+import type { ChangeRefused } from '#domain/booking.ts';
 import type { SettledBooking, StoredOrder } from '#server/store/bookings.ts';
-import type { BookingLookup, BookingOutcome, Connector } from '../connectors/connector.ts';
+import type { StoredCancel } from '#server/store/cancel-booking.ts';
+import type {
+	BookingLookup,
+	BookingOutcome,
+	CancelOutcome,
+	Connector
+} from '../connectors/connector.ts';
 import type { Connectors } from '../connectors/connectors.ts';
 import type { Queues } from '../queues.ts';
 
@@ -13,17 +20,24 @@ import type { Queues } from '../queues.ts';
 export type BookingStore = {
 	readonly claim: (bookingId: BookingId, leaseMs: number) => Promise<boolean>;
 	readonly read: (bookingId: BookingId) => Promise<StoredOrder | null>;
+	/** A cancellation that is open; null = the booking itself is to be written. */
+	readonly readCancel: (bookingId: BookingId) => Promise<StoredCancel | null>;
 	readonly settle: (bookingId: BookingId, outcome: Outcome) => Promise<SettledBooking | null>;
+	/** The clinic did not cancel: the visit stands. */
+	readonly keep: (bookingId: BookingId, because: ChangeRefused) => Promise<SettledBooking | null>;
 	readonly postpone: (bookingId: BookingId, retryInMs: number) => Promise<void>;
 };
 
 /** What is stored of an outcome; why an answer was lost is the connector's to tell. */
-export type Outcome = Exclude<BookingOutcome, { state: 'unconfirmed' }> | { state: 'unconfirmed' };
+export type Outcome =
+	| Exclude<BookingOutcome, { state: 'unconfirmed' }>
+	| { readonly state: 'unconfirmed' }
+	| { readonly state: 'cancelled' };
 
 export type BookingDeps = {
 	readonly bookings: BookingStore;
 	readonly connectors: Omit<Connectors, 'close'>;
-	readonly queues: Pick<Queues, 'addBooking'>;
+	readonly queues: Pick<Queues, 'addBooking' | 'addMail'>;
 	/** Publishes the entries and tells the device. */
 	readonly announce: (bookingId: BookingId, settled: SettledBooking) => void;
 	readonly log: Log;
@@ -32,7 +46,7 @@ export type BookingDeps = {
 export type BookingReport =
 	/** Settled before, or being written elsewhere. */
 	| { readonly state: 'skipped' }
-	| { readonly state: 'settled'; readonly as: 'booked' | 'rejected' }
+	| { readonly state: 'settled'; readonly as: 'booked' | 'rejected' | 'cancelled' }
 	/** Asked again after `retryInMs`. */
 	| { readonly state: 'open'; readonly retryInMs: number };
 
@@ -107,11 +121,11 @@ const consult = async (
 const postpone = async (
 	deps: BookingDeps,
 	bookingId: BookingId,
-	attempts: number
+	{ attempts, round = 0 }: { readonly attempts: number; readonly round?: number }
 ): Promise<BookingReport> => {
 	const retryInMs = pauseAfter(attempts);
 	await deps.bookings.postpone(bookingId, retryInMs);
-	await deps.queues.addBooking(bookingId, attempts, retryInMs);
+	await deps.queues.addBooking(bookingId, attempts, retryInMs, round);
 	return { state: 'open', retryInMs };
 };
 
@@ -123,8 +137,14 @@ const storeOutcome = async (
 	const { bookingId } = stored.order;
 	const settle = async (to: Outcome): Promise<boolean> => {
 		const settled = await deps.bookings.settle(bookingId, to);
-		if (settled !== null) deps.announce(bookingId, settled);
-		return settled !== null;
+		if (settled === null) return false;
+		deps.announce(bookingId, settled);
+		// J10: the new visit stands: now the clinic is asked to cancel the old one. A job lost here is
+		// found in Postgres.
+		const { left, mail } = settled;
+		if (mail !== null) await deps.queues.addMail(mail);
+		if (left !== null) await deps.queues.addBooking(left.bookingId, 0, 0, left.round);
+		return true;
 	};
 	switch (outcome.state) {
 		case 'booked':
@@ -135,10 +155,48 @@ const storeOutcome = async (
 		case 'unconfirmed':
 			if (stored.state === 'confirming') await settle({ state: 'unconfirmed' });
 			deps.log.warn('booking_unconfirmed', { bookingId, attempts: stored.attempts });
-			return await postpone(deps, bookingId, stored.attempts);
+			return await postpone(deps, bookingId, stored);
 		default:
 			return unreachable(outcome);
 	}
+};
+
+/** Reads before it writes, whichever attempt it is: an earlier one may have reached the clinic. */
+const consultCancel = async (
+	{ cancel }: Connector,
+	{ order, round }: StoredCancel,
+	signal: AbortSignal
+): Promise<CancelOutcome> => {
+	if (cancel === undefined || cancel === null) return { state: 'refused', because: 'call_clinic' };
+	const key = `${order.bookingId}-cancel-${round}`;
+	return await ask((limit) => cancel({ ...order, key, signal: limit }), lost, {
+		deadlineMs: ASK_DEADLINE_MS + BOOK_DEADLINE_MS,
+		signal
+	});
+};
+
+/** J2: freed for others only when the clinic has said so; a refusal leaves the visit as it was. */
+const storeCancel = async (
+	deps: BookingDeps,
+	stored: StoredCancel,
+	outcome: CancelOutcome
+): Promise<BookingReport> => {
+	const { order, attempts } = stored;
+	const { bookingId } = order;
+	if (outcome.state === 'unconfirmed') {
+		deps.log.warn('cancel_unconfirmed', { bookingId, attempts });
+		return await postpone(deps, bookingId, stored);
+	}
+	const settled =
+		outcome.state === 'cancelled'
+			? await deps.bookings.settle(bookingId, outcome)
+			: await deps.bookings.keep(bookingId, outcome.because);
+	if (settled === null) return { state: 'skipped' };
+	deps.announce(bookingId, settled);
+	if (settled.mail !== null) await deps.queues.addMail(settled.mail);
+	const as = outcome.state === 'cancelled' ? 'cancelled' : 'booked';
+	deps.log.info('cancel_settled', { bookingId, as, attempts });
+	return { state: 'settled', as };
 };
 
 /** Writes a booking that the caller has claimed. Throws nothing: a fault puts it off. */
@@ -147,6 +205,12 @@ export const writeClaimedBooking =
 	async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> => {
 		let attempts = 1;
 		try {
+			const cancel = await deps.bookings.readCancel(bookingId);
+			if (cancel !== null) {
+				attempts = cancel.attempts;
+				const at = deps.connectors[cancel.order.source.kind];
+				return await storeCancel(deps, cancel, await consultCancel(at, cancel, signal));
+			}
 			const stored = await deps.bookings.read(bookingId);
 			if (stored === null) return { state: 'skipped' };
 			attempts = stored.attempts;

@@ -77,17 +77,20 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		if (state === 'booked' || state === 'rejected') return null;
 		({ state } = outcome);
 		did.push(`settle ${state}`);
-		return { entries: [], deviceKey, state };
+		return { entries: [], deviceKey, state, left: null, mail: null };
 	};
 	const write = createWriteBooking({
 		bookings: {
 			claim: async () => claimed,
 			read: async () => stored({ ...over, state }),
+			readCancel: async () => null,
+			keep: async () => null,
 			settle,
 			postpone: async (_id, ms) => void did.push(`postpone ${ms}`)
 		},
 		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
 		queues: {
+			addMail: async () => true,
 			addBooking: async (_id, attempt, ms) => {
 				did.push(`arm ${attempt} ${ms}`);
 				return true;

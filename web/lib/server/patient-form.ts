@@ -13,6 +13,7 @@ export const readValues = (form: FormData): FormValues => {
 		return typeof value === 'string' ? value.slice(0, MAX_CHARACTERS) : '';
 	};
 	return {
+		forWhom: read('forWhom'),
 		givenName: read('givenName'),
 		familyName: read('familyName'),
 		bornOn: read('bornOn').trim(),
@@ -28,9 +29,10 @@ export type Ids = { readonly holdId: unknown; readonly requestId: unknown };
 
 /** U12: every wrong field is named at once; `details.fields` says which. */
 export const checkValues = (
-	{ kind, ...patient }: FormValues,
+	{ kind, forWhom, ...details }: FormValues,
 	ids: Ids
 ): Result<ConfirmBooking, 'bad_request'> & { readonly fields: readonly FieldName[] } => {
+	const patient = { ...details, forWhom: forWhom === '' ? undefined : forWhom };
 	const parsed = ConfirmBooking.safeParse({ ...ids, kind: kind === '' ? null : kind, patient });
 	if (parsed.success) return { ...ok(parsed.data), fields: [] };
 	const fields = parsed.error.issues.map(({ path }) => path.at(-1)).filter(isFieldName);

@@ -8,11 +8,15 @@ export const identifierOf = (bookingId: string): string => `urn:uuid:${bookingId
 export const identifierQuery = (bookingId: string): string =>
 	`identifier=${encodeURIComponent(`${IDENTIFIER_SYSTEM}|${identifierOf(bookingId)}`)}`;
 
+/** Who answers the telephone when the visit is for somebody else (FHIR R4, Patient.contact). */
+const contactWords = { child: 'Parent or guardian', cared_for: 'Caregiver' } as const;
+
 const kindWords = { video: 'Video visit', phone: 'Phone call', chat: 'Chat' } as const;
 
 /** The Appointment to create. The patient travels inside it, never in an address. */
 export const appointmentOf = (order: BookingOrder): Json => {
 	const { patient, kind } = order;
+	const { forWhom = 'me' } = patient;
 	const telecom = [
 		{ system: 'phone', value: patient.phone },
 		...(patient.email === null ? [] : [{ system: 'email', value: patient.email }])
@@ -25,7 +29,10 @@ export const appointmentOf = (order: BookingOrder): Json => {
 				id: 'patient',
 				name: [{ family: patient.familyName, given: [patient.givenName] }],
 				telecom,
-				birthDate: patient.bornOn
+				birthDate: patient.bornOn,
+				...(forWhom !== 'me' && {
+					contact: [{ relationship: [{ text: contactWords[forWhom] }], telecom }]
+				})
 			}
 		],
 		identifier: [{ system: IDENTIFIER_SYSTEM, value: identifierOf(order.bookingId) }],

@@ -1,30 +1,27 @@
 // Books at a FHIR server without special operations: hold the Slot if it can be written, create the
 // Appointment once (our identifier makes a repeat harmless), then settle the Slot. An answer that
 // was lost is said to be lost: never taken for a no, never repeated blindly.
-import { parseOffsetInstant, toInstant, type Instant } from '#domain/time.ts';
+import { parseOffsetInstant, toInstant } from '#domain/time.ts';
 import type { BookingLookup, BookingOrder, BookingOutcome, Connector } from '../connector.ts';
-import type { Ask, Caller, HttpClient } from '../http-client.ts';
-import type { Heard, Unheard } from '../http-faults.ts';
+import type { HttpClient } from '../http-client.ts';
+import type { Heard } from '../http-faults.ts';
 import { headerOf } from '../http-headers.ts';
-import { parsePiece } from '../ledger.ts';
-import { appointmentOf, identifierOf, identifierQuery } from './fhir-appointment.ts';
-import { baseOf } from './fhir-calendar.ts';
+import { appointmentOf, identifierQuery } from './fhir-appointment.ts';
 import {
-	codingsOf,
-	extensionsOf,
-	isJson,
-	listOf,
-	textOf,
-	webAddressOf,
-	type Json
-} from './fhir-shapes.ts';
-
-const fhirType = 'application/fhir+json';
-
-const resourceOf = (heard: Heard): Json | null => {
-	const parsed = parsePiece({ bytes: heard.body, start: 0, end: heard.body.length })?.value;
-	return isJson(parsed) ? parsed : null;
-};
+	askFhir,
+	etagOf,
+	fhirType,
+	findOurs,
+	giveBack,
+	isSafeId,
+	openSession,
+	putSlot,
+	resourceOf,
+	type AskWritable,
+	type HeldSlot,
+	type Session
+} from './fhir-session.ts';
+import { codingsOf, extensionsOf, listOf, textOf, webAddressOf, type Json } from './fhir-shapes.ts';
 
 const idOfLocation = (heard: Heard): string =>
 	/\/Appointment\/([A-Za-z0-9.-]{1,64})(?:\/|$)/.exec(
@@ -57,70 +54,12 @@ const lookupOf = (appointment: Json, id: string): BookingLookup => {
 	return { state: 'unknown', detail: 'The clinic has the request and has not accepted it yet.' };
 };
 
-type Session = {
-	readonly http: HttpClient;
-	readonly caller: Caller;
-	readonly base: string;
-	readonly signal: AbortSignal;
-};
-
-const ask = (session: Session, path: string, more: Partial<Ask> = {}): Promise<Heard | Unheard> =>
-	session.http.exchange({
-		caller: session.caller,
-		url: `${session.base}/${path}`,
-		signal: session.signal,
-		...more,
-		headers: { accept: fhirType, ...more.headers }
-	});
-
-const matchesOf = (bundle: Json | null): Json[] =>
-	listOf(bundle?.['entry'])
-		.map((entry) => entry['resource'])
-		.filter(isJson)
-		.filter((resource) => resource['resourceType'] === 'Appointment');
-
-/** Asks the clinic whether it has our booking. The identifier is opaque: it may be in an address. */
+/** Asks the clinic whether it has our booking. */
 const find = async (session: Session, bookingId: string): Promise<BookingLookup> => {
-	const heard = await ask(session, `Appointment?${identifierQuery(bookingId)}`, {
-		// FHIR servers remember searches for a minute; one from before our attempt would say "absent".
-		headers: { 'cache-control': 'no-cache' }
-	});
-	if (!heard.ok) return { state: 'unknown', detail: heard.detail };
-	const bundle = resourceOf(heard);
-	if (heard.status !== 200 || bundle?.['resourceType'] !== 'Bundle') {
-		return { state: 'unknown', detail: `The clinic could not be asked (${heard.status}).` };
-	}
-	// A server that ignores the search parameter lists other people's appointments.
-	const ours = matchesOf(bundle).filter((appointment) =>
-		listOf(appointment['identifier']).some((each) => each['value'] === identifierOf(bookingId))
-	);
-	const found = ours.map((appointment) => lookupOf(appointment, textOf(appointment['id'])));
+	const ours = await findOurs(session, bookingId);
+	if (!ours.ok) return { state: 'unknown', detail: ours.detail };
+	const found = ours.appointments.map((each) => lookupOf(each, textOf(each['id'])));
 	return found.find(({ state }) => state === 'booked') ?? found[0] ?? { state: 'absent' };
-};
-
-type HeldSlot = { readonly slot: Json; readonly etag: string };
-
-const etagOf = (heard: Heard, slot: Json | null): string | null => {
-	const told = headerOf(heard.headers, 'etag');
-	if (told !== null) return told;
-	const version = isJson(slot?.['meta']) ? textOf(slot['meta']['versionId'], 64) : '';
-	return version === '' ? null : `W/"${version}"`;
-};
-
-const putSlot = (session: Session, held: HeldSlot, status: string): Promise<Heard | Unheard> =>
-	ask(session, `Slot/${textOf(held.slot['id'])}`, {
-		method: 'PUT',
-		headers: { 'content-type': fhirType, 'if-match': held.etag },
-		body: JSON.stringify({ ...held.slot, status })
-	});
-
-/** Takes a hold back; best effort, tried twice. The clinic's own hold runs out in any case. */
-const giveBack = async (session: Session, held: HeldSlot | null): Promise<void> => {
-	if (held === null) return;
-	for (let tries = 0; tries < 2; tries += 1) {
-		const heard = await putSlot(session, held, 'free');
-		if (heard.ok && heard.status < 500) return;
-	}
 };
 
 type Step<T> = { readonly done: BookingOutcome } | { readonly value: T };
@@ -133,7 +72,7 @@ type FoundSlot = { readonly found: HeldSlot | null; readonly isOurs: boolean };
  * tentatively since an attempt of ours whose answer was lost (A27): then the Appointment decides.
  */
 const readSlot = async (session: Session, order: BookingOrder): Promise<Step<FoundSlot>> => {
-	const heard = await ask(session, `Slot/${order.sourceSlotId}`);
+	const heard = await askFhir(session, `Slot/${order.sourceSlotId}`);
 	if (!heard.ok) return { done: unconfirmed(heard.detail) };
 	if (heard.status === 404 || heard.status === 410) return { done: rejected('slot_taken') };
 	if (heard.status === 401 || heard.status === 403) {
@@ -207,7 +146,7 @@ export const readCreation = (heard: Heard): BookingOutcome | 'ask_first' => {
 
 /** Step 3: the Appointment, at most one under our identifier. */
 const create = async (session: Session, order: BookingOrder): Promise<BookingOutcome> => {
-	const heard = await ask(session, 'Appointment', {
+	const heard = await askFhir(session, 'Appointment', {
 		method: 'POST',
 		headers: {
 			'content-type': fhirType,
@@ -229,30 +168,15 @@ const create = async (session: Session, order: BookingOrder): Promise<BookingOut
 		: unconfirmed('The clinic says that it has this request.');
 };
 
-/** Whether the server says that Slots may be written; null = it does not say. */
-type AskWritable = (caller: Caller, signal: AbortSignal, now: Instant) => Promise<boolean | null>;
-
-const isSafeId = (id: string): boolean => /^[A-Za-z0-9._-]{1,128}$/.test(id);
-
 /** Creates the two writing halves of the connector. */
 export const createFhirBooking = (
 	http: HttpClient,
 	askWritable: AskWritable
 ): { book: NonNullable<Connector['book']>; findBooking: NonNullable<Connector['findBooking']> } => {
-	const sessionOf = (order: Pick<BookingOrder, 'source' | 'signal'>): Session => ({
-		http,
-		caller: {
-			key: order.source.key,
-			url: order.source.url,
-			allowPrivate: order.source.allowPrivate
-		},
-		base: baseOf(order.source.url),
-		signal: order.signal
-	});
 	return {
-		findBooking: (order) => find(sessionOf(order), order.bookingId),
+		findBooking: (order) => find(openSession(http, order), order.bookingId),
 		book: async (order) => {
-			const session = sessionOf(order);
+			const session = openSession(http, order);
 			if (!isSafeId(order.sourceSlotId)) return rejected('clinic_refused');
 			const read = await readSlot(session, order);
 			if ('done' in read) return read.done;

@@ -13,6 +13,8 @@ import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
 import { createFhirBooking } from './fhir-booking.ts';
+import { createFhirCancel } from './fhir-cancel.ts';
+import type { AskWritable } from './fhir-session.ts';
 import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
 import { pollByUpdates } from './fhir-updates.ts';
@@ -222,11 +224,13 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
 		return answer;
 	};
-	const booking = createFhirBooking(http, async (caller, signal, now) => {
+	const askWritable: AskWritable = async (caller, signal, now) => {
 		const budget = { left: listingBytes };
 		const context = { http, caller, now, signal, budget, kept: new Map<string, KeptFile>() };
 		const features = await calendars.features(context, baseOf(caller.url));
 		return features.ok ? features.value.isSlotWritable : null;
-	});
-	return { poll, settle: kept.settle, ...booking, clear: calendars.clear };
+	};
+	const booking = createFhirBooking(http, askWritable);
+	const cancel = createFhirCancel(http, askWritable);
+	return { poll, settle: kept.settle, ...booking, cancel, clear: calendars.clear };
 };

@@ -19,8 +19,11 @@ export const load: PageServerLoad = async (event) => {
 	const search = readSearch(event.url.searchParams);
 	const query = search.ok ? search.value : null;
 	const visit = found.value;
+	const stands = visit.state === 'booked' || visit.state === 'cancelling';
+	const link = stands ? await hub.manageLink(visitor.device, visit.id) : null;
 	return {
 		visit,
+		manageLink: link?.ok === true ? link.value : null,
 		near: visit.state === 'rejected' ? await readNear(hub, visit.slotId, query) : [],
 		zone: query?.zone ?? visit.zone,
 		search: query === null ? '' : writeSearch(query)
