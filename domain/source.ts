@@ -1,9 +1,10 @@
 // A Source: one configured endpoint of one provider organisation, polled by one connector.
 import { z } from 'zod';
+import { OpeningHours } from './opening-hours.ts';
 import { isZone } from './zone.ts';
 import { visitKinds } from './codes.ts';
 
-export const sourceKinds = ['smart-scheduling-links', 'fhir-slots'] as const;
+export const sourceKinds = ['smart-scheduling-links', 'fhir-slots', 'ical'] as const;
 export type SourceKind = (typeof sourceKinds)[number];
 
 /**
@@ -22,7 +23,18 @@ export const OperatorNotes = z.strictObject({
 	/** A time that begins sooner than this cannot be booked here, minutes. */
 	minNoticeMinutes: z.int().min(0).max(20_160).optional(),
 	/** `instant` (default): believe the offset. `wall`: believe the wall clock, repair the offset. */
-	trust: z.enum(['instant', 'wall']).optional()
+	trust: z.enum(['instant', 'wall']).optional(),
+	/** Who is visited, where a calendar names nobody; the name of the source when left out. */
+	practitionerName: z.string().max(200).optional(),
+	/** Where people book, when the source names no page for each slot. */
+	bookUrl: z
+		.url({ protocol: /^https?$/ })
+		.max(2_000)
+		.optional(),
+	/** `ical`: when visits are given, in the zone above; busy time is taken off. */
+	hours: z.array(OpeningHours).min(1).max(60).optional(),
+	/** `ical`: length of a visit, minutes. */
+	slotMinutes: z.int().min(5).max(480).optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 
@@ -31,7 +43,7 @@ export const SourceSettings = z.strictObject({
 	key: z.string().regex(/^[a-z0-9-]{2,60}$/),
 	name: z.string().min(1).max(200),
 	kind: z.enum(sourceKinds),
-	/** Manifest URL (SMART Scheduling Links) or FHIR base URL. */
+	/** The manifest, the FHIR base, the calendar feed: what docs/connectors/ says of the kind. */
 	url: z.url().max(2_000),
 	notes: OperatorNotes.default({}),
 	/** Shortest time between two polls, ms. SMART Scheduling Links asks for 60 s. */

@@ -66,6 +66,7 @@ export const ingestReplay = async (options: Options): Promise<void> => {
 	const poll = createPollSource({
 		sql,
 		connectors: {
+			...connectors,
 			'smart-scheduling-links': onDayOf(connectors['smart-scheduling-links'], replayNow, heard),
 			'fhir-slots': onDayOf(connectors['fhir-slots'], replayNow, heard)
 		},

@@ -2,7 +2,7 @@
 import { noFlags, type SilentAnswer, type SpokenAnswer } from '#domain/answer.ts';
 import type { ScheduleFact } from '#domain/schedule.ts';
 import type { SlotFact } from '#domain/slot.ts';
-import { SourceSettings } from '#domain/source.ts';
+import { sourceKinds, SourceSettings, type SourceKind } from '#domain/source.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import { createLog, type Log } from '#server/platform/log.ts';
 import type { Connector, PollRequest } from '#workers/connectors/connector.ts';
@@ -138,3 +138,7 @@ export const createGate = (): { passed: Promise<void>; open: () => void } => {
 	});
 	return { passed, open };
 };
+
+/** One and the same connector for sources of every kind. */
+export const ofEveryKind = <C extends Connector>(connector: C): Record<SourceKind, C> =>
+	Object.fromEntries(sourceKinds.map((kind) => [kind, connector])) as Record<SourceKind, C>;

@@ -4,10 +4,12 @@ import type { SourceKind } from '#domain/source.ts';
 import type { LookupFunction } from 'node:net';
 import type { Connector } from './connector.ts';
 import { LISTING_BYTES } from './fetch-files.ts';
+import { computedBytes, type KeptComputed } from './computed.ts';
 import { createHttpClient } from './http-client.ts';
 import { createKept } from './kept-bodies.ts';
 import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
+import { createIcalFeed } from './providers/ical-feed.ts';
 import {
 	createSmartSchedulingLinks,
 	publicationBytes,
@@ -38,6 +40,8 @@ export type ConnectorsOptions = {
 	/** Requests a second and at once to one host; default 20 and 60. */
 	readonly ratePerSecond?: number;
 	readonly rateBurst?: number;
+	/** The key or token an operator was given for a source; default: none has any. */
+	readonly secretOf?: (sourceKey: string) => string | null;
 };
 
 export type Connectors = Readonly<Record<SourceKind, Connector>> & {
@@ -49,9 +53,10 @@ const KEPT_BYTES = 256 * 1_048_576;
 /** Creates the connectors of this process. Polls never throw for what a source does. */
 export const createConnectors = (options: ConnectorsOptions): Connectors => {
 	const http = createHttpClient(options);
-	const half = (options.keptBytes ?? KEPT_BYTES) / 2;
-	const publications = createKept<KeptPublication>(half, publicationBytes);
-	const searches = createKept<KeptSearch>(half, searchBytes);
+	const share = (options.keptBytes ?? KEPT_BYTES) / 3;
+	const publications = createKept<KeptPublication>(share, publicationBytes);
+	const searches = createKept<KeptSearch>(share, searchBytes);
+	const computed = createKept<KeptComputed>(share, computedBytes);
 	const listingBytes = options.listingBytes ?? LISTING_BYTES;
 	const fhir = createFhirSlots({
 		http,
@@ -59,6 +64,8 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 		listingBytes,
 		onUncuttable: (source) => options.log?.warn('bundle_parsed_whole', { source })
 	});
+	const secretOf = options.secretOf ?? (() => null);
+	const parts = { http, kept: computed, listingBytes, secretOf };
 	return {
 		'smart-scheduling-links': createSmartSchedulingLinks({
 			http,
@@ -66,9 +73,11 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 			listingBytes
 		}),
 		'fhir-slots': fhir,
+		ical: createIcalFeed(parts),
 		close: async () => {
 			publications.clear();
 			searches.clear();
+			computed.clear();
 			fhir.clear();
 			await http.close();
 		}

@@ -29,6 +29,8 @@ export type FetchContext = {
 	readonly kept: ReadonlyMap<string, KeptFile>;
 	/** What all files of this poll together may still weigh, unpacked. */
 	readonly budget: { left: number };
+	/** Sent with every request: a version, a key. */
+	readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** All files or pages of one poll together, unpacked, unless set otherwise. */
@@ -82,7 +84,7 @@ const fetchOne = async (
 	const heard = await context.http.read({
 		caller: context.caller,
 		url,
-		headers: { accept, ...validatorsOf(kept) },
+		headers: { accept, ...context.headers, ...validatorsOf(kept) },
 		signal: context.signal
 	});
 	if (!heard.ok) return heard;

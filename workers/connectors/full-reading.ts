@@ -1,61 +1,11 @@
 // Reads every slot record of a body: merges duplicates, counts what is wrong, keeps the rest.
-import { MAX_REFUSED_EXAMPLES, noFlags } from '#domain/answer.ts';
-import type { AnswerFlags, RefusedRecord } from '#domain/answer.ts';
-import { mergeDuplicate, slotKeyOf, type SlotFact, type SlotKey } from '#domain/slot.ts';
-import { createCountTable, type CountTable } from './count-table.ts';
+import type { AnswerFlags } from '#domain/answer.ts';
 import { MAX_RECORD_BYTES, MAX_RECORDS, parsePiece } from './ledger.ts';
-import type { Part, Reading, ReadOptions, SlotRead, Window } from './ledger.ts';
+import type { Part, Reading, ReadOptions } from './ledger.ts';
 import { piecesOf, textOf, type Piece } from './pieces.ts';
+import { createTally, noteBad, noteSlot, type Tally } from './tally.ts';
 
-type Sums = { -readonly [K in keyof AnswerFlags]: number };
-
-type FullState = {
-	readonly facts: Map<SlotKey, SlotFact>;
-	readonly keys: CountTable;
-	readonly ids: CountTable;
-	readonly sums: Sums;
-	readonly refused: RefusedRecord[];
-	readonly unread: Set<string>;
-	readonly others: unknown[];
-	beyondAt: number;
-	isOnlyFree: boolean;
-	isDoubtful: boolean;
-	isMiscut: boolean;
-};
-
-const noteBad = (
-	state: FullState,
-	where: string,
-	reason: string,
-	schedule: string | null
-): void => {
-	state.sums.badRecords += 1;
-	if (schedule === null) state.isDoubtful = true;
-	else state.unread.add(schedule);
-	if (state.refused.length < MAX_REFUSED_EXAMPLES) state.refused.push({ where, reason });
-};
-
-const noteSlot = (
-	state: FullState,
-	read: Extract<SlotRead, { kind: 'slot' }>,
-	window: Window
-): void => {
-	const { fact } = read;
-	if (state.ids.add(read.id) > 1) state.sums.repeatedIds += 1;
-	if (read.isOffsetWrong) state.sums.offsetMismatches += 1;
-	if (read.isStatusUnknown) state.sums.unknownStatuses += 1;
-	if (read.isOrphan) state.sums.orphans += 1;
-	if (fact.status !== 'free') state.isOnlyFree = false;
-	const key = slotKeyOf(fact);
-	if (state.keys.add(key) > 1) state.sums.duplicates += 1;
-	if (read.isOrphan || fact.startsAt < window.from) return;
-	if (fact.startsAt >= window.to) {
-		state.beyondAt = Math.min(state.beyondAt, fact.startsAt);
-		return;
-	}
-	const known = state.facts.get(key);
-	state.facts.set(key, known === undefined ? fact : mergeDuplicate(known, fact));
-};
+type FullState = Tally & { readonly others: unknown[]; isMiscut: boolean };
 
 const readPiece = (state: FullState, piece: Piece, where: string, how: ReadOptions): void => {
 	if (piece.end - piece.start > MAX_RECORD_BYTES) {
@@ -86,19 +36,7 @@ const labelOf = (part: Part): string => part.name.split('?')[0]?.split('/').at(-
 
 /** Parses every record. */
 export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading => {
-	const state: FullState = {
-		facts: new Map(),
-		keys: createCountTable(1_000),
-		ids: createCountTable(1_000),
-		sums: { ...noFlags },
-		refused: [],
-		unread: new Set(),
-		others: [],
-		beyondAt: Infinity,
-		isOnlyFree: true,
-		isDoubtful: false,
-		isMiscut: false
-	};
+	const state: FullState = { ...createTally(), others: [], isMiscut: false };
 	for (const part of parts) {
 		for (const [at, piece] of piecesOf(part.body).entries()) {
 			if (state.sums.records >= MAX_RECORDS) {

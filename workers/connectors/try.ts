@@ -1,5 +1,6 @@
 // Polls one address once and prints what it says as NDJSON, the quickest way to try a source:
-// node workers/connectors/try.ts <kind> <url> [--allow-private] [--zone <IANA>] [--trust wall]
+// node workers/connectors/try.ts <kind> <url> [--allow-private] [--notes <file>] [--mapping <file>]
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Answer } from '#domain/answer.ts';
 import { sourceKinds, SourceSettings } from '#domain/source.ts';
@@ -9,17 +10,22 @@ import { createConnectors } from './connectors.ts';
 const usage = `node workers/connectors/try.ts <kind> <url> [options]
 
   kind              ${sourceKinds.join(' or ')}
-  url               the manifest, or the base of a FHIR server
+  url               what docs/connectors/ says of the kind: a manifest, a base, a feed
   --allow-private   private addresses and http are allowed there
   --zone <zone>     IANA zone of schedules whose source tells none
   --trust wall      believe the wall clock, repair the offset
   --now <instant>   poll as if it were then (recorded answers)
   --days <number>   how far ahead to look; 14
+  --notes <file>    the operator's notes as JSON (docs/connectors/ says which each kind needs)
 
 Exit codes: 0 complete, 1 partial, 2 silent, 64 wrong use.
 `;
 
 export const exitCodes = { complete: 0, partial: 1, silent: 2, usage: 64 } as const;
+
+/** A file of JSON the operator wrote; throws what is wrong with it. */
+const readJson = (path: string | undefined): object =>
+	path === undefined ? {} : (JSON.parse(readFileSync(path, 'utf8')) as object);
 
 type Wish = { readonly source: SourceSettings; readonly nowMs: number };
 
@@ -34,7 +40,8 @@ export const readWish = (args: readonly string[]): Wish | null => {
 				zone: { type: 'string' },
 				trust: { type: 'string' },
 				now: { type: 'string' },
-				days: { type: 'string', default: '14' }
+				days: { type: 'string', default: '14' },
+				notes: { type: 'string' }
 			}
 		});
 		const [kind, url] = positionals;
@@ -44,6 +51,7 @@ export const readWish = (args: readonly string[]): Wish | null => {
 			kind,
 			url,
 			notes: {
+				...readJson(values.notes),
 				...(values.zone !== undefined && { zone: values.zone }),
 				...(values.trust !== undefined && { trust: values.trust })
 			},
@@ -82,7 +90,8 @@ const run = async (args: readonly string[]): Promise<number> => {
 		return exitCodes.usage;
 	}
 	const { source, nowMs } = wish;
-	const connectors = createConnectors({ allowPrivate: true });
+	const secret = process.env['SOURCE_SECRET'] ?? null;
+	const connectors = createConnectors({ allowPrivate: true, secretOf: () => secret });
 	try {
 		const answer = await connectors[source.kind].poll({
 			source,

@@ -17,6 +17,7 @@ import {
 	makeFacts,
 	makeSilence,
 	makeSource,
+	ofEveryKind,
 	type FakeConnector
 } from '../fakes.ts';
 
@@ -40,7 +41,7 @@ const createWorker = (connector: FakeConnector) => {
 	const touched: number[] = [];
 	const poll = createPollSource({
 		sql: database.sql,
-		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
+		connectors: ofEveryKind(connector),
 		publish: (entries) => void published.push(...entries),
 		queues: {
 			addPoll: async (sourceId, delayMs, gen, again) => {

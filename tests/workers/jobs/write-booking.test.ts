@@ -15,7 +15,7 @@ import {
 	pauseAfter,
 	type Outcome
 } from '#workers/jobs/write-booking.ts';
-import { createFakeConnector, createTestLog, makeSource } from '../fakes.ts';
+import { createFakeConnector, createTestLog, makeSource, ofEveryKind } from '../fakes.ts';
 
 const bookingId = BookingId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a10');
 const deviceKey = DeviceKey.parse('a'.repeat(64));
@@ -88,7 +88,7 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 			settle,
 			postpone: async (_id, ms) => void did.push(`postpone ${ms}`)
 		},
-		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
+		connectors: ofEveryKind(connector),
 		queues: {
 			addMail: async () => true,
 			addBooking: async (_id, attempt, ms) => {

@@ -7,11 +7,11 @@ import { readByDifference } from '../difference-reading.ts';
 import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
 import type { HttpClient } from '../http-client.ts';
-import type { Unheard } from '../http-faults.ts';
 import type { Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
+import { silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { createFhirCancel } from './fhir-cancel.ts';
 import type { AskWritable } from './fhir-session.ts';
@@ -29,17 +29,6 @@ import {
 } from './fhir-search.ts';
 import { sameFacts } from './schedule-facts.ts';
 import { uselessness } from './slot-facts.ts';
-
-export const silentOf = (
-	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
-	bytes: number
-): SilentAnswer => ({
-	state: 'silent',
-	reason: fault.reason,
-	detail: fault.detail,
-	retryAfterMs: fault.retryAfterMs,
-	bytes
-});
 
 const zoneCounts = (calendar: Calendar): Record<string, number> => {
 	const counts: Record<string, number> = {};
@@ -160,8 +149,7 @@ const pollByListing = async (
 		}
 	}
 	if (read === null) {
-		const detail = 'A page of slots could not be read.';
-		return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, bytes);
+		return silentFor('not_understood', 'A page of slots could not be read.', bytes);
 	}
 	if (read.isNewlyUncuttable) onUncuttable(request.source.key);
 	return compose(request, known, { searched, calendar, read, bytes });
@@ -217,9 +205,7 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		if ('state' in composed) return composed;
 		const { answer, keep } = composed;
 		const detail = uselessness(answer.flags);
-		if (detail !== null) {
-			return silentOf({ reason: 'not_understood', detail, retryAfterMs: null }, answer.bytes);
-		}
+		if (detail !== null) return silentFor('not_understood', detail, answer.bytes);
 		const builds = answer.listing.form === 'full' ? null : basis;
 		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
 		return answer;

@@ -19,6 +19,7 @@ import type { Kept } from '../kept-bodies.ts';
 import { parsePiece, type Ledger, type Part, type Reading, type SlotReader } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
+import { silentFor, silentOf } from '../silent.ts';
 import {
 	createDirectory,
 	MAX_DIRECTORY,
@@ -57,19 +58,8 @@ export const publicationBytes = (kept: KeptPublication): number => {
 	return bytes;
 };
 
-const silent = (
-	fault: Pick<Unheard, 'reason' | 'detail' | 'retryAfterMs'>,
-	bytes: number
-): SilentAnswer => ({
-	state: 'silent',
-	reason: fault.reason,
-	detail: fault.detail,
-	retryAfterMs: fault.retryAfterMs,
-	bytes
-});
-
 const notUnderstood = (detail: string, bytes: number): SilentAnswer =>
-	silent({ reason: 'not_understood', detail, retryAfterMs: null }, bytes);
+	silentFor('not_understood', detail, bytes);
 
 type Fetched = { readonly of: ManifestFile; readonly result: FetchedFile };
 
@@ -265,7 +255,7 @@ const gather = async (
 		kept: kept?.files ?? new Map<string, KeptFile>()
 	};
 	const first = await fetchFile(context, source.url, 'application/json');
-	if (!first.ok) return silent(first, first.bytes);
+	if (!first.ok) return silentOf(first, first.bytes);
 	const manifest = parseManifest(first.file.body, source.url);
 	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);
 	const directory = await fetchAll(context, manifest.value.directory);
@@ -273,10 +263,10 @@ const gather = async (
 	const bytes = first.bytes + bytesRead(directory) + bytesRead(slots);
 	const fault = firstFault(directory);
 	const isLost = directory.some(({ of, result }) => !result.ok && !context.kept.has(of.url));
-	if (fault !== null && isLost) return silent(fault, bytes);
+	if (fault !== null && isLost) return silentOf(fault, bytes);
 	const slotFault = firstFault(slots);
 	if (slotFault !== null && slots.every(({ result }) => !result.ok))
-		return silent(slotFault, bytes);
+		return silentOf(slotFault, bytes);
 	return {
 		request,
 		window: windowOf(now, source),
