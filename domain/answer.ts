@@ -97,6 +97,8 @@ export type SilentAnswer = {
 	readonly detail: string;
 	readonly retryAfterMs: number | null;
 	readonly bytes: number;
+	/** Examples of what was refused, when that is why the whole answer is of no use. */
+	readonly refused?: readonly RefusedRecord[];
 };
 
 export type Answer = SpokenAnswer | SilentAnswer;

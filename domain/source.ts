@@ -1,10 +1,11 @@
 // A Source: one configured endpoint of one provider organisation, polled by one connector.
 import { z } from 'zod';
+import { Mapping } from './mapping.ts';
 import { OpeningHours } from './opening-hours.ts';
 import { isZone } from './zone.ts';
 import { visitKinds } from './codes.ts';
 
-export const sourceKinds = ['smart-scheduling-links', 'fhir-slots', 'ical'] as const;
+export const sourceKinds = ['smart-scheduling-links', 'fhir-slots', 'ical', 'mapped'] as const;
 export type SourceKind = (typeof sourceKinds)[number];
 
 /**
@@ -34,7 +35,9 @@ export const OperatorNotes = z.strictObject({
 	/** `ical`: when visits are given, in the zone above; busy time is taken off. */
 	hours: z.array(OpeningHours).min(1).max(60).optional(),
 	/** `ical`: length of a visit, minutes. */
-	slotMinutes: z.int().min(5).max(480).optional()
+	slotMinutes: z.int().min(5).max(480).optional(),
+	/** `mapped`: how the vendor's answers are read. */
+	mapping: Mapping.optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 

@@ -13,7 +13,7 @@ import { MAX_RECORDS, type SlotRead, type Window } from './ledger.ts';
 import { windowOf, type PollWindow } from './poll-window.ts';
 import { sameFacts } from './providers/schedule-facts.ts';
 import { uselessness } from './providers/slot-facts.ts';
-import { silentFor } from './silent.ts';
+import { silentAbout } from './silent.ts';
 import { createTally, noteBad, noteSlot, type Tally } from './tally.ts';
 
 /** A record and where it stood, for the operator. */
@@ -171,7 +171,7 @@ export const createComputed = (
 		if ('state' in computed) return computed;
 		const { answer, keep } = answerOf(computed, request, known);
 		const useless = computed.isJudged ? uselessness(answer.flags) : null;
-		if (useless !== null) return silentFor('not_understood', useless, answer.bytes);
+		if (useless !== null) return silentAbout(useless, answer);
 		if (keep !== null) kept.propose(source.key, { token, basis: null, make: keep });
 		return answer;
 	},

@@ -10,6 +10,7 @@ import { createKept } from './kept-bodies.ts';
 import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
 import { createIcalFeed } from './providers/ical-feed.ts';
+import { createMapped } from './providers/mapped.ts';
 import {
 	createSmartSchedulingLinks,
 	publicationBytes,
@@ -74,6 +75,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 		}),
 		'fhir-slots': fhir,
 		ical: createIcalFeed(parts),
+		mapped: createMapped(parts),
 		close: async () => {
 			publications.clear();
 			searches.clear();

@@ -1,5 +1,5 @@
 // The answer of a source that could not be read: it says nothing about any slot.
-import type { SilentAnswer, SilentReason } from '#domain/answer.ts';
+import type { SilentAnswer, SilentReason, SpokenAnswer } from '#domain/answer.ts';
 import type { Unheard } from './http-faults.ts';
 
 /** `bytes`: read over the network by the whole poll. */
@@ -17,3 +17,9 @@ export const silentOf = (
 /** Silent for a reason of our own finding. `detail` is one plain sentence, never a body. */
 export const silentFor = (reason: SilentReason, detail: string, bytes: number): SilentAnswer =>
 	silentOf({ reason, detail, retryAfterMs: null }, bytes);
+
+/** An answer that came whole and is of no use, with examples of what was refused in it. */
+export const silentAbout = (
+	detail: string,
+	{ bytes, refused }: Pick<SpokenAnswer, 'bytes' | 'refused'>
+): SilentAnswer => ({ ...silentFor('not_understood', detail, bytes), refused });

@@ -17,6 +17,7 @@ const usage = `node workers/connectors/try.ts <kind> <url> [options]
   --now <instant>   poll as if it were then (recorded answers)
   --days <number>   how far ahead to look; 14
   --notes <file>    the operator's notes as JSON (docs/connectors/ says which each kind needs)
+  --mapping <file>  the mapping of a vendor as JSON, for the kind mapped
 
 Exit codes: 0 complete, 1 partial, 2 silent, 64 wrong use.
 `;
@@ -41,7 +42,8 @@ export const readWish = (args: readonly string[]): Wish | null => {
 				trust: { type: 'string' },
 				now: { type: 'string' },
 				days: { type: 'string', default: '14' },
-				notes: { type: 'string' }
+				notes: { type: 'string' },
+				mapping: { type: 'string' }
 			}
 		});
 		const [kind, url] = positionals;
@@ -52,6 +54,7 @@ export const readWish = (args: readonly string[]): Wish | null => {
 			url,
 			notes: {
 				...readJson(values.notes),
+				...(values.mapping !== undefined && { mapping: readJson(values.mapping) }),
 				...(values.zone !== undefined && { zone: values.zone }),
 				...(values.trust !== undefined && { trust: values.trust })
 			},
@@ -71,7 +74,11 @@ const print = (line: object): void => {
 };
 
 const printAnswer = (answer: Answer): void => {
-	if (answer.state === 'silent') return print({ type: 'summary', ...answer });
+	if (answer.state === 'silent') {
+		const { refused = [], ...summary } = answer;
+		for (const each of refused) print({ type: 'refused', ...each });
+		return print({ type: 'summary', ...summary });
+	}
 	const { schedules, listing, refused, ...summary } = answer;
 	for (const schedule of schedules ?? []) print({ type: 'schedule', ...schedule });
 	const facts = listing.form === 'full' ? listing.facts : [];

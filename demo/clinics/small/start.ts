@@ -4,9 +4,20 @@ import type { Handler } from '../exchange.ts';
 import { createServed } from '../serve.ts';
 import { CALENDAR_PATH, createCalendarHandler } from './calendar.ts';
 import { createOffice, type Office } from './office.ts';
+import {
+	createGraphHandler,
+	createTableHandler,
+	createVendorHandler,
+	GRAPH_PATH,
+	TABLE_PATH,
+	VENDOR_PATH
+} from './vendor.ts';
 
 const speaks = {
-	calendar: { path: CALENDAR_PATH, handler: createCalendarHandler }
+	calendar: { path: CALENDAR_PATH, handler: createCalendarHandler },
+	vendor: { path: VENDOR_PATH, handler: createVendorHandler },
+	graph: { path: GRAPH_PATH, handler: createGraphHandler },
+	table: { path: TABLE_PATH, handler: createTableHandler }
 } as const satisfies Record<string, { path: string; handler: (office: Office) => Handler }>;
 
 export type OfficeFormat = keyof typeof speaks;

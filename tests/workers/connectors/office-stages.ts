@@ -1,4 +1,5 @@
 // How the hub is told of the small practices: kind and notes of a source for each format.
+import { Mapping } from '#domain/mapping.ts';
 import type { SourceKind, SourceSettings } from '#domain/source.ts';
 import type { OfficeFormat } from '../../../demo/clinics/small/start.ts';
 
@@ -29,5 +30,74 @@ export const stages: readonly Stage[] = [
 			slotMinutes: 30
 		},
 		isFreeListed: false
+	},
+	{
+		name: 'vendor JSON in pages',
+		format: 'vendor',
+		kind: 'mapped',
+		notes: {
+			...shared,
+			mapping: Mapping.parse({
+				format: 'json',
+				paging: { by: 'link', at: 'links.next' },
+				schedules: {
+					each: [{ as: 'doctor', at: 'result.doctors[*]' }],
+					key: 'doctor.ref',
+					name: 'doctor.fullName',
+					state: 'doctor.state',
+					zone: { at: 'doctor.tz', words: { MT: 'America/Denver' } }
+				},
+				slots: {
+					each: [{ as: 'opening', at: 'result.openings[*]' }],
+					schedule: 'opening.doctor.ref',
+					id: 'opening.id',
+					start: { at: 'opening.begin', as: 'wall' },
+					minutes: 'opening.minutes',
+					status: { at: 'opening.state', words: { OPEN: 'free', TAKEN: 'busy' } }
+				}
+			})
+		},
+		isFreeListed: true
+	},
+	{
+		name: 'vendor GraphQL with a cursor',
+		format: 'graph',
+		kind: 'mapped',
+		notes: {
+			...shared,
+			mapping: Mapping.parse({
+				format: 'json',
+				request: {
+					graphql: { query: 'query ($after: String) { openings(after: $after) { cursor } }' }
+				},
+				paging: { by: 'cursor', at: 'data.openings.cursor', parameter: 'after' },
+				slots: {
+					each: [{ as: 'node', at: 'data.openings.nodes[*]' }],
+					id: 'node.id',
+					start: { at: 'node.start', as: 'instant' },
+					end: { at: 'node.end', as: 'instant' },
+					remaining: 'node.placesLeft'
+				}
+			})
+		},
+		isFreeListed: true
+	},
+	{
+		name: 'vendor CSV',
+		format: 'table',
+		kind: 'mapped',
+		notes: {
+			...shared,
+			mapping: Mapping.parse({
+				format: 'csv',
+				slots: {
+					each: [{ as: 'row', at: '[*]' }],
+					id: 'row.Id',
+					start: { at: ['row.Date', 'row.Time'], as: 'wall', order: 'mdy' },
+					minutes: 30
+				}
+			})
+		},
+		isFreeListed: true
 	}
 ];

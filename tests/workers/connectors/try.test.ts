@@ -1,10 +1,13 @@
 // The command that tries one source: what it prints and how it ends.
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
 import { readWish } from '#workers/connectors/try.ts';
 import { startClinics } from '../../../demo/clinics/start.ts';
+import { startOffice } from '../../../demo/clinics/small/start.ts';
 import { mustClose } from '../../support/leaks.ts';
 
 const entry = resolve(import.meta.dirname, '../../../workers/connectors/try.ts');
@@ -69,4 +72,47 @@ test('[A40] what is asked for is understood', () => {
 		nowMs: Date.UTC(2023, 2, 24),
 		source: { notes: { trust: 'wall' }, windowMs: 259_200_000, allowPrivate: false }
 	});
+});
+
+test('[A67] a mapping is tried dry: what it would give, what it refuses and why', async () => {
+	await using running = mustClose('office', await startOffice('vendor'));
+	const folder = mkdtempSync(join(tmpdir(), 'mapping-'));
+	const file = join(folder, 'mapping.json');
+	const mapping = {
+		format: 'json',
+		paging: { by: 'link', at: 'links.next' },
+		slots: {
+			each: [{ as: 'opening', at: 'result.openings[*]' }],
+			id: 'opening.id',
+			start: { at: 'opening.begin', as: 'wall' },
+			minutes: 'opening.minutes'
+		}
+	};
+	const args = ['mapped', running.url, '--allow-private', '--mapping', file];
+	try {
+		writeFileSync(file, JSON.stringify(mapping));
+		const dry = await run([...args, '--zone', 'America/Denver', '--days', '20']);
+		expect(dry.code).toBe(0);
+		const starts = dry.lines.filter(({ type }) => type === 'slot').map((line) => line['startsAt']);
+		expect(starts).toEqual(
+			running.office.visits().map(({ startAt }) => new Date(startAt).toISOString())
+		);
+		// Without a zone a wall time means nothing.
+		const lost = await run(args);
+		expect(lost.code).toBe(2);
+		writeFileSync(
+			file,
+			JSON.stringify({ ...mapping, slots: { ...mapping.slots, minutes: 'opening.mins' } })
+		);
+		const wrong = await run([...args, '--zone', 'America/Denver']);
+		expect(wrong.lines).toContainEqual({
+			type: 'refused',
+			where: 'page 1 opening 1',
+			reason: 'end is missing'
+		});
+		writeFileSync(file, '{');
+		expect((await run(args)).code).toBe(64);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
 });

@@ -11,7 +11,7 @@ import type { Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
-import { silentFor, silentOf } from '../silent.ts';
+import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { createFhirCancel } from './fhir-cancel.ts';
 import type { AskWritable } from './fhir-session.ts';
@@ -205,7 +205,7 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		if ('state' in composed) return composed;
 		const { answer, keep } = composed;
 		const detail = uselessness(answer.flags);
-		if (detail !== null) return silentFor('not_understood', detail, answer.bytes);
+		if (detail !== null) return silentAbout(detail, answer);
 		const builds = answer.listing.form === 'full' ? null : basis;
 		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
 		return answer;

@@ -19,7 +19,7 @@ import type { Kept } from '../kept-bodies.ts';
 import { parsePiece, type Ledger, type Part, type Reading, type SlotReader } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
-import { silentFor, silentOf } from '../silent.ts';
+import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import {
 	createDirectory,
 	MAX_DIRECTORY,
@@ -299,7 +299,7 @@ export const createSmartSchedulingLinks = (parts: LinksParts): Connector => ({
 		if ('state' in gathered) return gathered;
 		const { answer, keep } = compose(gathered);
 		const useless = uselessness(answer.flags);
-		if (useless !== null) return notUnderstood(useless, answer.bytes);
+		if (useless !== null) return silentAbout(useless, answer);
 		if (
 			answer.state === 'partial' &&
 			gathered.slots.every(({ result }) => !result.ok || !isWhole(result.file))
