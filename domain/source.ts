@@ -5,8 +5,29 @@ import { OpeningHours } from './opening-hours.ts';
 import { isZone } from './zone.ts';
 import { visitKinds } from './codes.ts';
 
-export const sourceKinds = ['smart-scheduling-links', 'fhir-slots', 'ical', 'mapped'] as const;
+export const sourceKinds = [
+	'smart-scheduling-links',
+	'fhir-slots',
+	'ical',
+	'mapped',
+	'cal-com'
+] as const;
 export type SourceKind = (typeof sourceKinds)[number];
+
+/** Kinds whose API takes bookings; of all others a booking would never be settled. */
+const bookableKinds: readonly SourceKind[] = ['fhir-slots', 'cal-com'];
+
+/** `cal-com`: the event types that are offered, each as a schedule of its own. */
+const CalEventType = z.strictObject({
+	id: z.int().min(1).max(2_147_483_647),
+	/** Whom one sees; `practitionerName` when left out. */
+	name: z.string().max(200).optional(),
+	/** Length, where the server tells no end; minutes. */
+	minutes: z.int().min(5).max(480).optional(),
+	specialtyIds: z.array(z.string().max(60)).max(60).optional(),
+	kinds: z.array(z.enum(visitKinds)).max(3).optional()
+});
+export type CalEventType = z.infer<typeof CalEventType>;
 
 /**
  * What the operator knows and the source does not say (a 1.0 publisher cannot name visit kinds,
@@ -37,29 +58,35 @@ export const OperatorNotes = z.strictObject({
 	/** `ical`: length of a visit, minutes. */
 	slotMinutes: z.int().min(5).max(480).optional(),
 	/** `mapped`: how the vendor's answers are read. */
-	mapping: Mapping.optional()
+	mapping: Mapping.optional(),
+	calEventTypes: z.array(CalEventType).min(1).max(50).optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 
-export const SourceSettings = z.strictObject({
-	/** Stable name the operator chose, e.g. `big-sky-dermatology`. */
-	key: z.string().regex(/^[a-z0-9-]{2,60}$/),
-	name: z.string().min(1).max(200),
-	kind: z.enum(sourceKinds),
-	/** The manifest, the FHIR base, the calendar feed: what docs/connectors/ says of the kind. */
-	url: z.url().max(2_000),
-	notes: OperatorNotes.default({}),
-	/** Shortest time between two polls, ms. SMART Scheduling Links asks for 60 s. */
-	minIntervalMs: z.int().min(250).max(86_400_000).default(60_000),
-	/** Older than this and the source's slots are shown as stale, ms. */
-	freshForMs: z.int().min(1_000).max(604_800_000).default(300_000),
-	/** How far ahead slots are asked for, ms. */
-	windowMs: z.int().min(3_600_000).max(7_776_000_000).default(1_209_600_000),
-	/** The operator vouches for private addresses here (loopback, clinic VPN). */
-	allowPrivate: z.boolean().default(false),
-	/** `fhir` writes the Appointment, `link` hands over to the publisher's portal, `phone` shows a number. */
-	booking: z.enum(['fhir', 'link', 'phone']).default('link')
-});
+export const SourceSettings = z
+	.strictObject({
+		/** Stable name the operator chose, e.g. `big-sky-dermatology`. */
+		key: z.string().regex(/^[a-z0-9-]{2,60}$/),
+		name: z.string().min(1).max(200),
+		kind: z.enum(sourceKinds),
+		/** The manifest, the FHIR base, the calendar feed: what docs/connectors/ says of the kind. */
+		url: z.url().max(2_000),
+		notes: OperatorNotes.default({}),
+		/** Shortest time between two polls, ms. SMART Scheduling Links asks for 60 s. */
+		minIntervalMs: z.int().min(250).max(86_400_000).default(60_000),
+		/** Older than this and the source's slots are shown as stale, ms. */
+		freshForMs: z.int().min(1_000).max(604_800_000).default(300_000),
+		/** How far ahead slots are asked for, ms. */
+		windowMs: z.int().min(3_600_000).max(7_776_000_000).default(1_209_600_000),
+		/** The operator vouches for private addresses here (loopback, clinic VPN). */
+		allowPrivate: z.boolean().default(false),
+		/** `fhir` books through the source's API, FHIR or another; `link` hands over to the publisher's portal, `phone` shows a number. */
+		booking: z.enum(['fhir', 'link', 'phone']).default('link')
+	})
+	.refine(
+		({ kind, booking }) => booking !== 'fhir' || bookableKinds.includes(kind),
+		'a source of this kind cannot be booked at'
+	);
 export type SourceSettings = z.infer<typeof SourceSettings>;
 
 export { freshnessOf, type Freshness } from './freshness.ts';

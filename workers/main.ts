@@ -202,7 +202,8 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const connectors = createConnectors({
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
-		contactUrl: config.publicUrl
+		contactUrl: config.publicUrl,
+		secretOf: (key) => config.sourceSecrets.get(key) ?? null
 	});
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });

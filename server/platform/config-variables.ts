@@ -84,6 +84,17 @@ const phiKeys = z.string().transform((text, context) => {
 	return [...found.values()];
 });
 
+const sourceSecrets = z.string().transform((text, context) => {
+	const found = new Map<string, string>();
+	for (const part of text.split(',').map((item) => item.trim())) {
+		const [, key = '', secret = ''] = /^([a-z0-9-]{2,60})=([\x21-\x7e]+)$/.exec(part) ?? [];
+		if (key !== '') found.set(key, secret);
+		// What was given is a secret: it is not repeated.
+		else if (part !== '') context.addIssue('must be source=secret pairs separated by commas');
+	}
+	return found;
+});
+
 const linkKey = z.string().transform((text, context) => {
 	const key = decodeKey(text);
 	if (key !== null) return key;
@@ -177,6 +188,11 @@ export const variables = {
 		name: 'HUB_ALLOW_PRIVATE_SOURCES',
 		meaning: 'Whether sources may be at private addresses (loopback, clinic network).',
 		fallback: 'false'
+	}),
+	sourceSecrets: sourceSecrets.register(notes, {
+		name: 'HUB_SOURCE_SECRETS',
+		meaning: 'Keys that sources ask for, source=secret separated by commas.',
+		fallback: ''
 	}),
 	holdTtlMs: whole(1_000, 3_600_000).register(notes, {
 		name: 'HUB_HOLD_TTL_MS',

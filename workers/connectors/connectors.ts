@@ -7,6 +7,7 @@ import { LISTING_BYTES } from './fetch-files.ts';
 import { computedBytes, type KeptComputed } from './computed.ts';
 import { createHttpClient } from './http-client.ts';
 import { createKept } from './kept-bodies.ts';
+import { createCalCom } from './providers/cal-com.ts';
 import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
 import { createIcalFeed } from './providers/ical-feed.ts';
@@ -74,6 +75,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 			listingBytes
 		}),
 		'fhir-slots': fhir,
+		'cal-com': createCalCom(parts),
 		ical: createIcalFeed(parts),
 		mapped: createMapped(parts),
 		close: async () => {

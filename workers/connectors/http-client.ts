@@ -36,7 +36,7 @@ export type Caller = {
 export type Ask = {
 	readonly caller: Caller;
 	readonly url: string;
-	readonly method?: 'GET' | 'POST' | 'PUT';
+	readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string;
 	readonly signal: AbortSignal;

@@ -1,6 +1,7 @@
 // Starts a small practice that speaks one of the formats below, on 127.0.0.1, with faults on demand.
 import { createFaults, type FaultRequest } from '../faults.ts';
 import type { Handler } from '../exchange.ts';
+import { CAL_COM_PATH, createCalComHandler } from '../cal-com/server.ts';
 import { createServed } from '../serve.ts';
 import { CALENDAR_PATH, createCalendarHandler } from './calendar.ts';
 import { createOffice, type Office } from './office.ts';
@@ -17,7 +18,8 @@ const speaks = {
 	calendar: { path: CALENDAR_PATH, handler: createCalendarHandler },
 	vendor: { path: VENDOR_PATH, handler: createVendorHandler },
 	graph: { path: GRAPH_PATH, handler: createGraphHandler },
-	table: { path: TABLE_PATH, handler: createTableHandler }
+	table: { path: TABLE_PATH, handler: createTableHandler },
+	'cal-com': { path: CAL_COM_PATH, handler: createCalComHandler }
 } as const satisfies Record<string, { path: string; handler: (office: Office) => Handler }>;
 
 export type OfficeFormat = keyof typeof speaks;

@@ -1,6 +1,7 @@
 // How the hub is told of the small practices: kind and notes of a source for each format.
 import { Mapping } from '#domain/mapping.ts';
 import type { SourceKind, SourceSettings } from '#domain/source.ts';
+import { EVENT_TYPE } from '../../../demo/clinics/cal-com/server.ts';
 import type { OfficeFormat } from '../../../demo/clinics/small/start.ts';
 
 type Stage = {
@@ -98,6 +99,13 @@ export const stages: readonly Stage[] = [
 				}
 			})
 		},
+		isFreeListed: true
+	},
+	{
+		name: 'Cal.com',
+		format: 'cal-com',
+		kind: 'cal-com',
+		notes: { ...shared, calEventTypes: [{ id: EVENT_TYPE, name: 'Ana Ruiz' }] },
 		isFreeListed: true
 	}
 ];

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
 import { slotKeyOf, type SlotFact, type SlotKey } from '#domain/slot.ts';
+import { sourceKinds, SourceSettings } from '#domain/source.ts';
 import { applyChanges, diffDelta, diffFull } from '#domain/slot-diff.ts';
 import type { Answer } from '#domain/answer.ts';
 import type { FaultRequest } from '../../../demo/clinics/faults.ts';
@@ -202,4 +203,17 @@ test('[A55] a calendar that holds nothing any more is believed the second time',
 	const third = await poller.poll({ cursor: second.cursor });
 	expect(factsOf(third).every(({ remaining }) => remaining === 1)).toBe(true);
 	await running.close();
+});
+
+test('[A77] only sources that take bookings can be set to be booked at', () => {
+	for (const kind of sourceKinds) {
+		const settings = {
+			key: 'one',
+			name: 'One',
+			url: 'https://one.example/',
+			kind,
+			booking: 'fhir'
+		};
+		expect(SourceSettings.safeParse(settings).success).toBe(connectors[kind].book !== null);
+	}
 });
