@@ -8,14 +8,15 @@ import { visitKinds } from './codes.ts';
 export const sourceKinds = [
 	'smart-scheduling-links',
 	'fhir-slots',
+	'fhir-operations',
+	'cal-com',
 	'ical',
-	'mapped',
-	'cal-com'
+	'mapped'
 ] as const;
 export type SourceKind = (typeof sourceKinds)[number];
 
 /** Kinds whose API takes bookings; of all others a booking would never be settled. */
-const bookableKinds: readonly SourceKind[] = ['fhir-slots', 'cal-com'];
+const bookableKinds: readonly SourceKind[] = ['fhir-slots', 'cal-com', 'fhir-operations'];
 
 /** `cal-com`: the event types that are offered, each as a schedule of its own. */
 const CalEventType = z.strictObject({
@@ -28,6 +29,22 @@ const CalEventType = z.strictObject({
 	kinds: z.array(z.enum(visitKinds)).max(3).optional()
 });
 export type CalEventType = z.infer<typeof CalEventType>;
+
+const reference = z.string().regex(/^[A-Z][A-Za-z]{1,40}\/[A-Za-z0-9.-]{1,64}$/, 'not a reference');
+
+/** `fhir-operations`: whose `$find`, and what it is asked for. */
+const FhirFind = z.strictObject({
+	/** Argonaut 1.0.1, IHE ITI Scheduling 1.0.0, or Medplum. */
+	style: z.enum(['argonaut', 'ihe', 'medplum']),
+	/** Only these; all that the server knows when left out. */
+	practitioners: z.array(reference).min(1).max(100).optional(),
+	/** Medplum finds by schedule and service; both are needed there. */
+	schedules: z.array(reference).min(1).max(100).optional(),
+	service: reference.optional(),
+	/** The server keeps a found time by `$hold` before `$book`. */
+	holds: z.boolean().default(false)
+});
+export type FhirFind = z.infer<typeof FhirFind>;
 
 /**
  * What the operator knows and the source does not say (a 1.0 publisher cannot name visit kinds,
@@ -59,7 +76,8 @@ export const OperatorNotes = z.strictObject({
 	slotMinutes: z.int().min(5).max(480).optional(),
 	/** `mapped`: how the vendor's answers are read. */
 	mapping: Mapping.optional(),
-	calEventTypes: z.array(CalEventType).min(1).max(50).optional()
+	calEventTypes: z.array(CalEventType).min(1).max(50).optional(),
+	find: FhirFind.optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 

@@ -8,6 +8,7 @@ import { computedBytes, type KeptComputed } from './computed.ts';
 import { createHttpClient } from './http-client.ts';
 import { createKept } from './kept-bodies.ts';
 import { createCalCom } from './providers/cal-com.ts';
+import { createFhirOperations } from './providers/fhir-operations.ts';
 import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
 import { createIcalFeed } from './providers/ical-feed.ts';
@@ -75,6 +76,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 			listingBytes
 		}),
 		'fhir-slots': fhir,
+		'fhir-operations': createFhirOperations(parts),
 		'cal-com': createCalCom(parts),
 		ical: createIcalFeed(parts),
 		mapped: createMapped(parts),

@@ -2,6 +2,7 @@
 import { createFaults, type FaultRequest } from '../faults.ts';
 import type { Handler } from '../exchange.ts';
 import { CAL_COM_PATH, createCalComHandler } from '../cal-com/server.ts';
+import { createOperationsHandler, OPERATIONS_PATH } from '../operations/server.ts';
 import { createServed } from '../serve.ts';
 import { CALENDAR_PATH, createCalendarHandler } from './calendar.ts';
 import { createOffice, type Office } from './office.ts';
@@ -19,7 +20,10 @@ const speaks = {
 	vendor: { path: VENDOR_PATH, handler: createVendorHandler },
 	graph: { path: GRAPH_PATH, handler: createGraphHandler },
 	table: { path: TABLE_PATH, handler: createTableHandler },
-	'cal-com': { path: CAL_COM_PATH, handler: createCalComHandler }
+	'cal-com': { path: CAL_COM_PATH, handler: createCalComHandler },
+	'find-argonaut': { path: OPERATIONS_PATH, handler: createOperationsHandler('argonaut') },
+	'find-ihe': { path: OPERATIONS_PATH, handler: createOperationsHandler('ihe') },
+	'find-medplum': { path: OPERATIONS_PATH, handler: createOperationsHandler('medplum') }
 } as const satisfies Record<string, { path: string; handler: (office: Office) => Handler }>;
 
 export type OfficeFormat = keyof typeof speaks;

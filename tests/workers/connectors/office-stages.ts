@@ -2,6 +2,7 @@
 import { Mapping } from '#domain/mapping.ts';
 import type { SourceKind, SourceSettings } from '#domain/source.ts';
 import { EVENT_TYPE } from '../../../demo/clinics/cal-com/server.ts';
+import { operationsNotes } from '../../../demo/clinics/operations/server.ts';
 import type { OfficeFormat } from '../../../demo/clinics/small/start.ts';
 
 type Stage = {
@@ -106,6 +107,38 @@ export const stages: readonly Stage[] = [
 		format: 'cal-com',
 		kind: 'cal-com',
 		notes: { ...shared, calEventTypes: [{ id: EVENT_TYPE, name: 'Ana Ruiz' }] },
+		isFreeListed: true
+	},
+	{
+		name: 'FHIR operations of Argonaut',
+		format: 'find-argonaut',
+		kind: 'fhir-operations',
+		notes: { ...shared, find: { style: 'argonaut', holds: true } },
+		isFreeListed: true
+	},
+	{
+		name: 'FHIR operations of IHE',
+		format: 'find-ihe',
+		kind: 'fhir-operations',
+		notes: {
+			...shared,
+			find: { style: 'ihe', holds: true, practitioners: [operationsNotes.practitioner] }
+		},
+		isFreeListed: true
+	},
+	{
+		name: 'FHIR operations of Medplum',
+		format: 'find-medplum',
+		kind: 'fhir-operations',
+		notes: {
+			...shared,
+			find: {
+				style: 'medplum',
+				holds: true,
+				schedules: [operationsNotes.schedule],
+				service: operationsNotes.service
+			}
+		},
 		isFreeListed: true
 	}
 ];

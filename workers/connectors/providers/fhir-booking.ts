@@ -45,7 +45,8 @@ const rejected = (because: 'slot_taken' | 'clinic_refused'): BookingOutcome => (
 	because
 });
 
-const lookupOf = (appointment: Json, id: string): BookingLookup => {
+/** What an Appointment of ours says. */
+export const lookupOf = (appointment: Json, id: string): BookingLookup => {
 	const status = textOf(appointment['status'], 40);
 	if (['booked', 'arrived', 'checked-in', 'fulfilled'].includes(status)) {
 		return { state: 'booked', appointmentId: id, joinUrl: joinUrlOf(appointment) };
@@ -55,7 +56,10 @@ const lookupOf = (appointment: Json, id: string): BookingLookup => {
 };
 
 /** Asks the clinic whether it has our booking. */
-const find = async (session: Session, bookingId: string): Promise<BookingLookup> => {
+export const findAppointment = async (
+	session: Session,
+	bookingId: string
+): Promise<BookingLookup> => {
 	const ours = await findOurs(session, bookingId);
 	if (!ours.ok) return { state: 'unknown', detail: ours.detail };
 	const found = ours.appointments.map((each) => lookupOf(each, textOf(each['id'])));
@@ -86,7 +90,7 @@ const readSlot = async (session: Session, order: BookingOrder): Promise<Step<Fou
 	const isOther = order.source.notes.trust !== 'wall' && startsAt !== order.startsAt;
 	const isOurs = order.isRepeat === true && slot['status'] === 'busy-tentative' && !isOther;
 	if (slot['status'] !== 'free' || isOther) {
-		const before = await find(session, order.bookingId);
+		const before = await findAppointment(session, order.bookingId);
 		if (before.state === 'booked') return { done: before };
 		if (before.state === 'unknown') return { done: unconfirmed(before.detail) };
 		if (!isOurs) return { done: rejected('slot_taken') };
@@ -110,7 +114,8 @@ const hold = async (session: Session, free: HeldSlot): Promise<Step<HeldSlot | n
 	return { value: etag === null ? null : { slot, etag } };
 };
 
-const outcomeCodes = (resource: Json | null): string[] =>
+/** The codes of an OperationOutcome; [] for anything else. */
+export const outcomeCodes = (resource: Json | null): string[] =>
 	listOf(resource?.['issue']).flatMap((issue) => [
 		textOf(issue['code'], 60),
 		...codingsOf(issue['details']).map(({ code }) => code ?? '')
@@ -161,7 +166,7 @@ const create = async (session: Session, order: BookingOrder): Promise<BookingOut
 	const isWordless =
 		outcome !== 'ask_first' && outcome.state === 'booked' && heard.body.length === 0;
 	if (outcome !== 'ask_first' && !isWordless) return outcome;
-	const found = await find(session, order.bookingId);
+	const found = await findAppointment(session, order.bookingId);
 	if (outcome !== 'ask_first') return found.state === 'booked' ? found : outcome;
 	return found.state === 'booked'
 		? found
@@ -174,7 +179,7 @@ export const createFhirBooking = (
 	askWritable: AskWritable
 ): { book: NonNullable<Connector['book']>; findBooking: NonNullable<Connector['findBooking']> } => {
 	return {
-		findBooking: (order) => find(openSession(http, order), order.bookingId),
+		findBooking: (order) => findAppointment(openSession(http, order), order.bookingId),
 		book: async (order) => {
 			const session = openSession(http, order);
 			if (!isSafeId(order.sourceSlotId)) return rejected('clinic_refused');

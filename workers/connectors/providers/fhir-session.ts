@@ -17,6 +17,8 @@ export type Session = {
 	readonly caller: Caller;
 	readonly base: string;
 	readonly signal: AbortSignal;
+	/** Sent with every request. */
+	readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** Whether the server says that Slots may be written; null = it does not say. */
@@ -48,7 +50,7 @@ export const askFhir = (
 		url: `${session.base}/${path}`,
 		signal: session.signal,
 		...more,
-		headers: { accept: fhirType, ...more.headers }
+		headers: { accept: fhirType, ...session.headers, ...more.headers }
 	});
 
 export const resourceOf = (heard: Heard): Json | null => {

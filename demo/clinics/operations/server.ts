@@ -1,0 +1,261 @@
+// A simulated FHIR server whose free time exists only as an answer to `$find`, in the dialect of
+// Argonaut, IHE ITI Scheduling or Medplum, with `$hold` and `$book`.
+import { z } from 'zod';
+import type { Ask, Handler, Reply } from '../exchange.ts';
+import type { Booking, Office, Visit } from '../small/office.ts';
+
+export type Dialect = 'argonaut' | 'ihe' | 'medplum';
+export const OPERATIONS_PATH = '/fhir';
+
+const PAGE = 60;
+const HOLD_MS = 300_000;
+const SERVICE = 'HealthcareService/visit';
+const ACTOR = { reference: 'Practitioner/dr-ruiz', display: 'Ana Ruiz, MD' };
+const SCHEDULE = 'Schedule/ruiz';
+
+type Hold = { readonly visit: Visit; readonly until: number };
+
+type State = {
+	readonly office: Office;
+	readonly dialect: Dialect;
+	readonly holds: Map<string, Hold>;
+	readonly posted: Map<string, Readonly<Record<string, unknown>>>;
+	turn: number;
+};
+
+const fhir = (status: number, resource: unknown): Reply => ({
+	status,
+	headers: { 'content-type': 'application/fhir+json' },
+	body: JSON.stringify(resource)
+});
+const outcome = (status: number, code: string): Reply =>
+	fhir(status, { resourceType: 'OperationOutcome', issue: [{ severity: 'fatal', code }] });
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+const slotOf = (visit: Visit, status: string): object => ({
+	resourceType: 'Slot',
+	id: `slot-${visit.id}`,
+	schedule: { reference: SCHEDULE },
+	status,
+	start: iso(visit.startAt),
+	end: iso(visit.endAt)
+});
+
+/** Ids of proposals are new at every asking, as those of servers that keep none. */
+const proposalOf = (state: State, visit: Visit): object => {
+	state.turn += 1;
+	const isMedplum = state.dialect === 'medplum';
+	return {
+		resourceType: 'Appointment',
+		...(!isMedplum && { id: `p${state.turn}-${visit.id}` }),
+		status: 'proposed',
+		...(isMedplum && { contained: [slotOf(visit, 'free')] }),
+		serviceType: [{ coding: [{ system: 'http://snomed.info/sct', code: '185389009' }] }],
+		start: iso(visit.startAt),
+		end: iso(visit.endAt),
+		participant: [{ actor: ACTOR, status: 'needs-action' }]
+	};
+};
+
+const Parameters = z.object({
+	resourceType: z.literal('Parameters'),
+	parameter: z.array(z.looseObject({ name: z.string() }))
+});
+type Given = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+
+const givenIn = (ask: Ask): Given | null => {
+	if (ask.method === 'GET') {
+		return new Map(
+			[...ask.url.searchParams].map(([name, value]) => [name, { valueDateTime: value }])
+		);
+	}
+	try {
+		const parsed = Parameters.parse(JSON.parse(ask.body));
+		return new Map(parsed.parameter.map((each) => [each.name, each]));
+	} catch {
+		return null;
+	}
+};
+
+const dropLapsed = ({ holds, office }: State): void => {
+	for (const [id, { visit, until }] of holds) {
+		if (until > office.now()) continue;
+		visit.heldBy = null;
+		holds.delete(id);
+	}
+};
+
+const bundle = (
+	ask: Ask,
+	resources: readonly object[],
+	{ next, total }: { next: string | null; total: number }
+) => ({
+	resourceType: 'Bundle',
+	type: 'searchset',
+	total,
+	link: [
+		{ relation: 'self', url: ask.url.href },
+		...(next === null ? [] : [{ relation: 'next', url: next }])
+	],
+	entry: [
+		...resources.map((resource) => ({ resource, search: { mode: 'match' } })),
+		{ resource: { resourceType: 'OperationOutcome', issue: [] }, search: { mode: 'outcome' } }
+	]
+});
+
+/** Held times are not offered. */
+const find = (state: State, ask: Ask): Reply => {
+	const { office, dialect } = state;
+	const isNext = ask.url.searchParams.has('from');
+	if (dialect === 'ihe' && ask.method !== 'POST' && !isNext) return outcome(405, 'not-supported');
+	const given = givenIn(ask);
+	const textOf = (name: string): string => String(given?.get(name)?.['valueDateTime'] ?? '');
+	const from = Date.parse(textOf('start'));
+	const to = Date.parse(textOf('end'));
+	if (!(from < to)) return outcome(400, 'invalid');
+	const isMedplum = dialect === 'medplum';
+	if (isMedplum && to - from > 31 * 86_400_000) return outcome(400, 'invalid');
+	const isKnown =
+		!isMedplum || (textOf('schedule') === SCHEDULE && textOf('service-type-reference') === SERVICE);
+	if (!isKnown) return outcome(404, 'not-found');
+	const isEmpty = ask.fault('empty_answer') !== undefined;
+	const open = isEmpty
+		? []
+		: office.visits().filter((visit) => {
+				const isInside = visit.startAt >= from && visit.startAt < to;
+				return isInside && visit.isFree && visit.heldBy === null;
+			});
+	const at = Number(ask.url.searchParams.get('from') ?? 0);
+	const some = open.slice(at, at + PAGE).map((visit) => proposalOf(state, visit));
+	const more = new URL(ask.url);
+	more.searchParams.set('from', String(at + PAGE));
+	more.searchParams.set('start', iso(from));
+	more.searchParams.set('end', iso(to));
+	const next = at + PAGE < open.length ? more.href : null;
+	const found = bundle(ask, some, { next, total: open.length });
+	return fhir(
+		200,
+		isMedplum
+			? { resourceType: 'Parameters', parameter: [{ name: 'return', resource: found }] }
+			: found
+	);
+};
+
+const Appointment = z.looseObject({
+	resourceType: z.literal('Appointment'),
+	start: z.string().optional(),
+	identifier: z.array(z.object({ value: z.string() })).default([])
+});
+
+const visitOf = (state: State, resource: unknown): Visit | undefined => {
+	const parsed = Appointment.safeParse(resource);
+	return parsed.success ? state.office.at(Date.parse(parsed.data.start ?? '')) : undefined;
+};
+
+const hold = (state: State, ask: Ask): Reply => {
+	const given = givenIn(ask);
+	const reference = z
+		.object({ reference: z.string() })
+		.safeParse(given?.get('appointment-reference')?.['valueReference']).data?.reference;
+	const byId = /^Appointment\/p\d+-(.+)$/.exec(reference ?? '')?.[1];
+	const resource =
+		given?.get('appt-resource')?.['resource'] ?? given?.get('appointment')?.['resource'];
+	const visit =
+		byId === undefined
+			? visitOf(state, resource)
+			: state.office.visits().find(({ id }) => id === byId);
+	if (visit === undefined || !visit.isFree || visit.heldBy !== null)
+		return outcome(409, 'not-found');
+	state.turn += 1;
+	const id = `h${state.turn}`;
+	visit.heldBy = id;
+	state.holds.set(id, { visit, until: state.office.now() + HOLD_MS });
+	const pending = { ...proposalOf(state, visit), id, status: 'pending' };
+	return fhir(201, {
+		resourceType: 'Bundle',
+		type: 'transaction-response',
+		entry: [{ resource: pending }]
+	});
+};
+
+const told = (state: State, booking: Booking): object => ({
+	...state.posted.get(booking.id),
+	resourceType: 'Appointment',
+	id: booking.id,
+	status: booking.status,
+	extension: [
+		{
+			url: 'http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.virtualService',
+			extension: [{ url: 'address', valueUrl: `https://meet.juniper.example/${booking.id}` }]
+		}
+	]
+});
+
+const book = (state: State, ask: Ask): Reply => {
+	const given = givenIn(ask);
+	const names: Readonly<Record<Dialect, string>> = {
+		argonaut: 'appt-resource',
+		ihe: 'appointment-resource',
+		medplum: 'appointment'
+	};
+	const resource = given?.get(names[state.dialect])?.['resource'];
+	const parsed = Appointment.safeParse(resource);
+	const visit = visitOf(state, resource);
+	if (!parsed.success) return outcome(400, 'invalid');
+	if (state.dialect === 'ihe' && given?.get('patient-resource') === undefined)
+		return outcome(400, 'required');
+	const id = typeof parsed.data['id'] === 'string' ? parsed.data['id'] : '';
+	const made =
+		visit === undefined
+			? null
+			: state.office.book(visit, id, parsed.data.identifier[0]?.value ?? '');
+	if (made === null) return outcome(state.dialect === 'medplum' ? 400 : 409, 'conflict');
+	state.posted.set(made.id, parsed.data);
+	state.holds.delete(id);
+	return fhir(201, {
+		resourceType: 'Bundle',
+		type: 'transaction-response',
+		entry: [{ resource: told(state, made) }]
+	});
+};
+
+const search = (state: State, ask: Ask): Reply => {
+	const wanted = ask.url.searchParams.get('identifier')?.split('|')[1];
+	const ours = state.office.bookings().filter(({ reference }) => reference === wanted);
+	return fhir(
+		200,
+		bundle(
+			ask,
+			ours.map((each) => told(state, each)),
+			{ next: null, total: ours.length }
+		)
+	);
+};
+
+const route = (state: State, ask: Ask): Reply => {
+	const operation = ask.url.pathname.slice(OPERATIONS_PATH.length);
+	if (operation === '/Appointment/$find') return find(state, ask);
+	if (operation === '/Appointment/$hold' && ask.method === 'POST') return hold(state, ask);
+	if (operation === '/Appointment/$book' && ask.method === 'POST') return book(state, ask);
+	if (operation === '/Appointment' && ask.method === 'GET') return search(state, ask);
+	return outcome(404, 'not-supported');
+};
+
+/** What an operator notes of this server. */
+export const operationsNotes = {
+	schedule: SCHEDULE,
+	service: SERVICE,
+	practitioner: ACTOR.reference
+};
+
+/** Creates the server's handler over a practice. */
+export const createOperationsHandler =
+	(dialect: Dialect) =>
+	(office: Office): Handler => {
+		const state: State = { office, dialect, holds: new Map(), posted: new Map(), turn: 0 };
+		return (ask) => {
+			dropLapsed(state);
+			return route(state, ask);
+		};
+	};

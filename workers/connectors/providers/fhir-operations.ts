@@ -1,0 +1,67 @@
+// Connector for FHIR servers whose free time is an answer to `$find`: Argonaut, IHE ITI Scheduling,
+// and Medplum, where Slots exist only for what is taken. Booking by `$hold` and `$book`.
+import type { FhirFind, SourceSettings } from '#domain/source.ts';
+import { toInstant } from '#domain/time.ts';
+import { createComputed, type Compute, type ComputedParts } from '../computed.ts';
+import type { BookingOrder, Connector } from '../connector.ts';
+import { silentFor, silentOf } from '../silent.ts';
+import { findAppointment } from './fhir-booking.ts';
+import { openSession, type Session } from './fhir-session.ts';
+import { askFind } from './find-asking.ts';
+import { bookFound } from './find-booking.ts';
+import { readFound } from './find-reading.ts';
+
+/** What must be noted to ask at all; null = something is missing. */
+const findOf = ({ find }: SourceSettings['notes']): FhirFind | null => {
+	if (find?.style !== 'medplum') return find ?? null;
+	return find.schedules === undefined || find.service === undefined ? null : find;
+};
+
+const sessionOf = (
+	{ http, secretOf }: ComputedParts,
+	{ source, signal }: Pick<BookingOrder, 'source' | 'signal'>
+): Session => {
+	const secret = secretOf(source.key);
+	const headers = secret === null ? {} : { authorization: `Bearer ${secret}` };
+	return { ...openSession(http, { source, signal }), headers };
+};
+
+const compute =
+	(parts: ComputedParts): Compute =>
+	async (request, _context, window) => {
+		const { source, now } = request;
+		const find = findOf(source.notes);
+		if (find === null) return silentFor('misconfigured', 'What to find must be noted.', 0);
+		const asked = {
+			window: { from: window.askFrom, to: window.to },
+			mostBytes: parts.listingBytes
+		};
+		const { answers, fault, dateMs, bytes } = await askFind(sessionOf(parts, request), find, asked);
+		if (answers.length === 0 && fault !== null) return silentOf(fault, bytes);
+		const known = find.style === 'medplum' ? (find.schedules ?? []) : (find.practitioners ?? []);
+		const { reads, schedules } = readFound(answers, source, known);
+		return {
+			reads,
+			schedules,
+			isWhole: fault === null,
+			listsOnlyFree: true,
+			isJudged: true,
+			files: [],
+			validAt: toInstant(dateMs ?? now),
+			maxAgeMs: null,
+			cursor: { answers: answers.length },
+			bytes
+		};
+	};
+
+/** Creates the connector. */
+export const createFhirOperations = (parts: ComputedParts): Connector => ({
+	...createComputed(parts, compute(parts)),
+	findBooking: (order) => findAppointment(sessionOf(parts, order), order.bookingId),
+	book: async (order) => {
+		const find = findOf(order.source.notes);
+		return find === null
+			? { state: 'rejected', because: 'clinic_refused' }
+			: await bookFound(sessionOf(parts, order), order, find);
+	}
+});
