@@ -22,7 +22,7 @@ import {
 	underWatch,
 	type RuleBudget
 } from './ical-rules.ts';
-import { createZones, zoneOfName } from './ical-zones.ts';
+import { createZones, zoneOfName, type Watch } from './ical-zones.ts';
 
 export type RefusedPart = {
 	readonly where: string;
@@ -178,18 +178,29 @@ const newest = (events: readonly CalendarEvent[]): CalendarEvent[] => {
 	return [...by.values()];
 };
 
+type Bounds = { readonly window: Window; readonly budget: RuleBudget };
+
 const labelOf = (part: CalendarPart): string => `${part.name} ${part.at}`;
+
+/** The rest of the local day on which something starts; null = not even that can be worked out. */
+const restOfDay = (start: Stamp): BusySpan | null => {
+	try {
+		const midnight = { ...start.wall, hour: 0, minute: 0, second: 0 };
+		const endsAt = start.zone.toInstant(daysLater(midnight, 1));
+		return { startsAt: start.at, endsAt, kind: 'busy' };
+	} catch {
+		return null;
+	}
+};
 
 /** A single event whose end is unknown keeps the rest of its day busy; any other could be anywhere. */
 const refuse = (state: State, part: CalendarPart, error: Unreadable): void => {
-	const { start } = error;
+	const rest = error.start === null ? null : restOfDay(error.start);
 	const where = labelOf(part);
-	state.refused.push({ where, reason: error.message, isAnywhere: start === null });
-	if (start === null) return;
-	const midnight = { ...start.wall, hour: 0, minute: 0, second: 0 };
-	const endsAt = start.zone.toInstant(daysLater(midnight, 1));
-	const isInside = endsAt > state.window.from && start.at < state.window.to;
-	if (isInside) state.spans.push({ startsAt: start.at, endsAt, kind: 'busy' });
+	state.refused.push({ where, reason: error.message, isAnywhere: rest === null });
+	if (rest === null) return;
+	const isInside = rest.endsAt > state.window.from && rest.startsAt < state.window.to;
+	if (isInside) state.spans.push(rest);
 };
 
 /** Runs `work` on a part; what is wrong with the part is its refusal, not ours. */
@@ -205,22 +216,25 @@ type Placed = { readonly part: CalendarPart; readonly event: CalendarEvent };
 
 const placeGroup = (state: State, group: readonly Placed[]): void => {
 	const events = newest(group.map(({ event }) => event));
-	const master = events.find(({ replaces }) => replaces === null);
+	const chosen = group.filter(({ event }) => events.includes(event));
 	const changes = events.filter(({ replaces }) => replaces !== null);
-	for (const change of changes) keep(state, change);
-	if (master === undefined) return;
-	const part = group.find(({ event }) => event === master)?.part;
-	if (part === undefined) return;
-	guarded(state, part, () => placeSeries(state, master, changes));
+	for (const { part, event } of chosen) {
+		guarded(state, part, () => {
+			if (event.replaces === null) placeSeries(state, event, changes);
+			else keep(state, event);
+		});
+	}
 };
 
-/** What the calendar keeps busy in the window. `zone`: of dates and times that name none. */
-export const busyTimeOf = (text: CalendarText, zone: string, window: Window): BusyTime => {
-	const budget = createRuleBudget();
-	const find = createZones(text.parts);
+const workOut = (text: CalendarText, zone: string, { window, budget }: Bounds): BusyTime => {
+	const watch: Watch = (work) => {
+		const done = underWatch(budget, () => ({ value: work() }));
+		if (done === null) throw new Unreadable('its time zone takes too long to work out');
+		return done.value;
+	};
 	const reading: Reading = {
 		home: zoneOfName(zone),
-		zoneOf: (tzid) => underWatch(budget, () => find(tzid))
+		zoneOf: createZones(text.parts, watch)
 	};
 	const state: State = { window, reading, budget, spans: [], refused: [] };
 	const counts = new Map<string, number>();
@@ -242,6 +256,19 @@ export const busyTimeOf = (text: CalendarText, zone: string, window: Window): Bu
 	for (const group of groups.values()) placeGroup(state, group);
 	state.spans.sort((a, b) => a.startsAt - b.startsAt);
 	return { spans: state.spans, refused: state.refused, parts };
+};
+
+/** What the calendar keeps busy in the window. `zone`: of dates and times that name none. */
+export const busyTimeOf = (text: CalendarText, zone: string, window: Window): BusyTime => {
+	const budget = createRuleBudget();
+	// Only a rule can be endless; and watching each one costs more than the rule, so that this is done
+	// only where watching the whole had to stop it.
+	const hasRules = text.parts.some(({ lines }) => lines.some((line) => /RRULE/i.test(line)));
+	const watched = { window, budget: { ...budget, isWatched: true } };
+	const whole = hasRules
+		? underWatch(budget, () => workOut(text, zone, watched))
+		: workOut(text, zone, watched);
+	return whole ?? workOut(text, zone, { window, budget: createRuleBudget() });
 };
 
 const intervalShape =

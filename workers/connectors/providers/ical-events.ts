@@ -212,7 +212,7 @@ export const readEvent = (part: CalendarPart, reading: Reading): CalendarEvent =
 		};
 	} catch (error) {
 		if (!(error instanceof Unreadable)) throw error;
-		const isSingle = !part.lines.some((line) => /^(RRULE|RDATE|RECURRENCE-ID)/i.test(line));
+		const isSingle = !part.lines.some((line) => /RRULE|RDATE|RECURRENCE-ID/i.test(line));
 		throw new Unreadable(error.message, isSingle ? start : null);
 	}
 };

@@ -105,14 +105,24 @@ const end = (state: Cutting, name: string): void => {
 	}
 };
 
+const times = 'DTSTART|DTEND|DURATION|RRULE|RDATE|EXDATE|RECURRENCE-ID|FREEBUSY';
 /** A line that is no property, and could have been one that matters. */
-const garbled =
-	// oxlint-disable-next-line no-control-regex
-	/[\u0000-\u0008\u000B-\u001F]|DTSTART|DTEND|DURATION|RRULE|RDATE|EXDATE|RECURRENCE-ID|FREEBUSY/i;
+// oxlint-disable-next-line no-control-regex
+const garbled = new RegExp(String.raw`[\u0000-\u0008\u000B-\u001F]|${times}`, 'i');
+/** Two lines in one: the break between them was lost, and with it what the second one says. */
+const twoInOne = new RegExp(String.raw`[^;:].*(?:${times})[;:]`, 'i');
+const twoInOneText = new RegExp(String.raw`[\u0000-\u0008\u000B-\u001F].*(?:${times})[;:]`, 'i');
+
+const isGarbled = (line: string, name: string): boolean => {
+	if (name === '') return garbled.test(line);
+	const rest = line.slice(name.length);
+	// Titles and notes may well speak of a duration.
+	return (wanted.has(name) ? twoInOne : twoInOneText).test(rest);
+};
 
 const property = (state: Cutting, line: string): void => {
 	const name = nameOf(line).toUpperCase();
-	if (name === '' && state.open?.inner.length === 0 && garbled.test(line)) {
+	if (state.open?.inner.length === 0 && state.open.name !== 'VTIMEZONE' && isGarbled(line, name)) {
 		state.open.isGarbled = true;
 	}
 	const { open, properties } = state;

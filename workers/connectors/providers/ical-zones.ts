@@ -52,13 +52,16 @@ const ianaOf = (name: string): string | null => {
 	return null;
 };
 
-/** By rules of the calendar's own, through ical.js. */
-const zoneOfRules = (part: CalendarPart): CalendarZone | null => {
+/** Runs what a hostile rule may make endless; throws when it was stopped. */
+export type Watch = <T>(work: () => T) => T;
+
+/** By rules of the calendar's own, through ical.js, which works them out when they are first used. */
+const zoneOfRules = (part: CalendarPart, watch: Watch): CalendarZone | null => {
 	try {
 		const text = ['BEGIN:VTIMEZONE', ...part.lines, 'END:VTIMEZONE'].join('\r\n');
 		const zone = new ICAL.Timezone(new ICAL.Component(ICAL.parse(text) as unknown[]));
 		const offsetOf = (wall: WallTime): number =>
-			zone.utcOffset(ICAL.Time.fromData({ ...wall, isDate: false }));
+			watch(() => zone.utcOffset(ICAL.Time.fromData({ ...wall, isDate: false })));
 		const toInstantOf = (wall: WallTime): Instant =>
 			toInstant(utc.toInstant(wall) - offsetOf(wall) * 1_000);
 		return {
@@ -85,7 +88,8 @@ const MAX_RULE_LINES = 400;
 
 /** Finds the zone of a TZID; null = unknown. */
 export const createZones = (
-	parts: readonly CalendarPart[]
+	parts: readonly CalendarPart[],
+	watch: Watch
 ): ((tzid: string) => CalendarZone | null) => {
 	const known = new Map<string, CalendarZone | null>();
 	const rules = new Map(
@@ -99,7 +103,8 @@ export const createZones = (
 		if (found !== undefined) return found;
 		const iana = ianaOf(tzid);
 		const part = rules.get(tzid);
-		const made = iana !== null ? zoneOfName(iana) : part === undefined ? null : zoneOfRules(part);
+		const made =
+			iana !== null ? zoneOfName(iana) : part === undefined ? null : zoneOfRules(part, watch);
 		if (known.size < 200) known.set(tzid, made);
 		return made;
 	};
