@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import { must } from '#domain/result.ts';
 import { until } from '../support/until.ts';
 import { createTestBrowser, desktop, phone, untilLive, type TestBrowser } from './browser.ts';
-import { startTown, type Town } from './town.ts';
+import { rosa, startTown, type Town } from './town.ts';
 
 let town: Town;
 let browser: TestBrowser;
@@ -70,6 +70,51 @@ describe.each(['light', 'dark'] as const)('[U19] axe-core in the %s theme', (col
 		expect(seen).toEqual([]);
 		await patient.context.close();
 	});
+
+	test.each([phone, desktop])(
+		'[U19] the pages of a booked visit at $width px',
+		async (viewport) => {
+			const { page, context } = await browser.open(town.board, { viewport, colorScheme });
+			const seen: string[] = [];
+			const look = async (): Promise<void> => {
+				const path = new URL(page.url()).pathname;
+				seen.push(...(await violationsOf(page)).map((one) => `${path} ${one}`));
+			};
+			await page.locator('.provider button.time:not([aria-disabled])').first().click();
+			await page.waitForURL(/\/hold\//);
+			for (const [name, value] of Object.entries(rosa)) await page.fill(`#${name}`, value);
+			await page.getByRole('button', { name: 'Confirm this visit' }).click();
+			await page.waitForURL(/\/visit\//);
+			const visit = page.url();
+			const cancel = page.getByRole('link', { name: 'Cancel this visit' });
+			await until(async () => {
+				await page.reload();
+				return (await cancel.count()) === 1;
+			});
+			await look();
+			const link = await page
+				.getByRole('link', { name: 'Your link to this visit' })
+				.getAttribute('href');
+			await page.getByRole('link', { name: 'Change the time' }).click();
+			await page.getByRole('heading', { name: 'Change the time' }).waitFor();
+			await look();
+			await page.locator('button[name=slot]').first().click();
+			await page.getByRole('heading', { name: 'Move your visit to this time?' }).waitFor();
+			await look();
+			await page.getByRole('button', { name: 'No, keep my visit' }).click();
+			await page.goto(`${town.hub.url}/manage${new URL(link ?? '').search}`);
+			await look();
+			await page.goto(visit);
+			await cancel.click();
+			await page.getByRole('button', { name: 'Yes, cancel it' }).waitFor();
+			await look();
+			await page.getByRole('button', { name: 'Yes, cancel it' }).click();
+			await page.waitForURL(/\/visit\/[^/]+$/);
+			await look();
+			expect(seen).toEqual([]);
+			await context.close();
+		}
+	);
 });
 
 const firstHref = async (page: Page, board: string): Promise<string | null> => {

@@ -1,8 +1,6 @@
 // Planted canaries: a patient with unmistakable details books a visit, a clinic reads it, and then
 // everything that could have kept a copy is searched. Only the clinic may know who she is.
 import { randomUUID } from 'node:crypto';
-import { connect } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { SourceId } from '#domain/ids.ts';
@@ -11,6 +9,7 @@ import { signLink } from '#server/http/links.ts';
 import { developmentKeys } from '#server/platform/config-variables.ts';
 import { connectRedis } from '../support/redis.ts';
 import { startSystem, testNow, type System } from '../support/system.ts';
+import { listenToRedis } from '../support/redis-monitor.ts';
 import { until } from '../support/until.ts';
 
 const canary = {
@@ -45,21 +44,6 @@ const hits = (where: string, text: string): string[] =>
 	traces()
 		.filter((trace) => text.toLowerCase().includes(trace.toLowerCase()))
 		.map((trace) => `${where}: ${trace}`);
-
-/** Every command the server is given, as MONITOR tells it; a plain socket, for it tells at once. */
-const listenToRedis = async (url: string): Promise<{ heard: string[]; close(): void }> => {
-	const heard: string[] = [];
-	const { hostname, port, password } = new URL(url);
-	const socket = connect(Number(port), hostname);
-	const lines = createInterface({ input: socket });
-	lines.on('line', (line) => {
-		if (heard.length < 200_000) heard.push(line);
-	});
-	socket.write(`AUTH ${decodeURIComponent(password)}\r\nMONITOR\r\n`);
-	await until(() => heard.length >= 2);
-	expect(heard.splice(0, 2)).toEqual(['+OK', '+OK']);
-	return { heard, close: () => socket.destroy() };
-};
 
 const dumpRedis = async (client: Redis): Promise<string> => {
 	const parts: string[] = [];

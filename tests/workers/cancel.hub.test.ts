@@ -9,6 +9,8 @@ import { createMortalRedis } from './mortal-redis.ts';
 import { createPatient, type Patient } from './patient.ts';
 
 const key = 'prairie-lantern';
+/** The machine may be busy with other tests. */
+const patience = { timeoutMs: 30_000 };
 
 type Scene = {
 	clinic: RunningClinic;
@@ -19,7 +21,7 @@ type Scene = {
 };
 
 const untilState = async (patient: Patient, bookingId: BookingId, state: string): Promise<void> => {
-	await until(async () => (await patient.look(bookingId)).state === state, { timeoutMs: 30_000 });
+	await until(async () => (await patient.look(bookingId)).state === state, patience);
 };
 
 /** A booked visit. */
@@ -30,7 +32,7 @@ const enter = async (system: System, withQueues = true): Promise<Scene> => {
 		const [row] = await system.database.sql<{ n: number }[]>`
 			select count(*)::int as n from slots where status = 'free'`;
 		return (row?.n ?? 0) > 10;
-	});
+	}, patience);
 	const queues = withQueues ? createQueues(system.redis.url, system.redis.prefix) : null;
 	if (queues !== null) onTestFinished(() => queues.close());
 	const patient = createPatient(system, queues);
@@ -63,7 +65,7 @@ test('[J2] the clinic cancels, says so, and the time is open for everybody again
 	await untilState(patient, bookingId, 'cancelled');
 	expect(visitsOf(clinic)).toEqual(['cancelled']);
 	expect(statusOf(clinic, slotId)).toBe('free');
-	await until(() => isOpenAgain(system, bookingId));
+	await until(() => isOpenAgain(system, bookingId), patience);
 });
 
 test('[J5] the clinic cancels but its reply is lost: reading settles it, once', async () => {
@@ -72,7 +74,7 @@ test('[J5] the clinic cancels but its reply is lost: reading settles it, once', 
 	const { clinic, patient, bookingId } = await enter(system);
 	clinic.setFault({ kind: 'reply_lost', count: 1, match: 'PUT' });
 	await patient.cancel(bookingId);
-	await until(() => workers.output().includes('cancel_unconfirmed'));
+	await until(() => workers.output().includes('cancel_unconfirmed'), patience);
 	await untilState(patient, bookingId, 'cancelled');
 	expect(visitsOf(clinic)).toEqual(['cancelled']);
 });
@@ -83,7 +85,7 @@ test('[J5] the worker dies between the clinic’s word and our commit: the next 
 	const { clinic, patient, bookingId } = await enter(system);
 	clinic.setFault({ kind: 'reply_lost', match: 'PUT' });
 	await patient.cancel(bookingId);
-	await until(() => visitsOf(clinic)[0] === 'cancelled');
+	await until(() => visitsOf(clinic)[0] === 'cancelled', patience);
 	await victim.kill('SIGKILL');
 	// Whatever the dead worker had heard, here the visit still stands.
 	expect((await patient.look(bookingId)).state).toBe('cancelling');

@@ -9,12 +9,14 @@ import { until } from '../support/until.ts';
 import { createPatient, type Patient } from './patient.ts';
 
 const key = 'prairie-lantern';
+/** The machine may be busy with other tests. */
+const patience = { timeoutMs: 30_000 };
 type Fault = Parameters<RunningClinic['setFault']>[0];
 
 type Scene = { clinic: RunningClinic; patient: Patient; oldId: BookingId };
 
 const untilState = async (patient: Patient, bookingId: BookingId, state: string): Promise<void> => {
-	await until(async () => (await patient.look(bookingId)).state === state, { timeoutMs: 30_000 });
+	await until(async () => (await patient.look(bookingId)).state === state, patience);
 };
 
 /** A booked visit. */
@@ -25,7 +27,7 @@ const enter = async (system: System): Promise<Scene> => {
 		const [row] = await system.database.sql<{ n: number }[]>`
 			select count(*)::int as n from slots where status = 'free'`;
 		return (row?.n ?? 0) > 10;
-	});
+	}, patience);
 	const queues = createQueues(system.redis.url, system.redis.prefix);
 	onTestFinished(() => queues.close());
 	const patient = createPatient(system, queues);
@@ -84,7 +86,7 @@ test.each<[string, Fault, (scene: Scene) => boolean]>([
 	const scene = await enter(system);
 	scene.clinic.setFault(fault);
 	const newId = await scene.patient.move(scene.oldId, key);
-	await until(() => isThere(scene));
+	await until(() => isThere(scene), patience);
 	await victim.kill('SIGKILL');
 	// Nobody is told that a visit is gone, or moved, before the clinic has said so.
 	const [old, next] = [await scene.patient.look(scene.oldId), await scene.patient.look(newId)];
