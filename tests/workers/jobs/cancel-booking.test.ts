@@ -5,7 +5,7 @@ import { toInstant } from '#domain/time.ts';
 import type { SettledBooking } from '#server/store/bookings.ts';
 import type { CancelOrder, CancelOutcome, Connector } from '#workers/connectors/connector.ts';
 import { createWriteBooking } from '#workers/jobs/write-booking.ts';
-import { createFakeConnector, createTestLog, makeSource } from '../fakes.ts';
+import { createFakeConnector, createTestLog, makeSource, ofEveryKind } from '../fakes.ts';
 
 const bookingId = BookingId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a10');
 const otherId = BookingId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a11');
@@ -51,7 +51,7 @@ const setUp = (cancel: Connector['cancel'], attempts = 1) => {
 			},
 			postpone: async (_id: BookingId, ms: number) => void did.push(`postpone ${ms}`)
 		},
-		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
+		connectors: ofEveryKind(connector),
 		queues: {
 			addMail: async () => true,
 			addBooking: async (id: BookingId, attempt = 0, ms = 0, round = 0) => {
