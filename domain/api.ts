@@ -139,6 +139,8 @@ export type HubApi = {
 		sourceId: SourceId,
 		bookingId: BookingId
 	): Promise<Result<null, 'booking_unknown'>>;
+	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
+	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
 	readStatus(): Promise<HubStatus>;
 };
 

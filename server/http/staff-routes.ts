@@ -21,6 +21,14 @@ export const staffRoutes = (): Router => {
 		else sendResult(res, await req.hub.acknowledgeBooking(staff.sourceId, id.data));
 	});
 
+	router.post('/clinic/bookings/:id/decline', async (req, res) => {
+		const { staff } = req.visitor;
+		const id = BookingId.safeParse(req.params.id);
+		if (staff?.role !== 'clinic') sendRefusal(res, 'not_allowed');
+		else if (!id.success) sendRefusal(res, 'booking_unknown');
+		else sendResult(res, await req.hub.declineBooking(staff.sourceId, id.data), 202);
+	});
+
 	router.get('/status', async (req, res) => {
 		if (req.visitor.staff?.role !== 'operator') sendRefusal(res, 'not_allowed');
 		else sendResult(res, ok(await req.hub.readStatus()));

@@ -3,12 +3,12 @@
 import type { CancelRefusal } from '#domain/api.ts';
 import type { BookingView } from '#domain/booking.ts';
 import type { CancelBooking } from '#domain/commands.ts';
-import type { BookingId, DeviceKey } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, SourceId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { must, ok, type Result } from '#domain/result.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { readBookingView } from '../store/booking-view.ts';
-import { askCancel } from '../store/cancel-booking.ts';
+import { askCancel, askDecline } from '../store/cancel-booking.ts';
 
 type Deps = {
 	readonly sql: Sql;
@@ -29,4 +29,16 @@ export const cancelBooking =
 		if (entries.length > 0) publish(entries);
 		if (round !== null) await enqueue(command.bookingId, round).catch(() => undefined);
 		return ok(must(await readBookingView(sql, device, command.bookingId), 'the booking'));
+	};
+
+/** J29: the clinic declines; its own system is asked to cancel, as for a patient's wish. */
+export const declineBooking =
+	({ sql, publish, enqueue }: Deps) =>
+	async (source: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>> => {
+		const asked = await askDecline(sql, source, bookingId);
+		if (!asked.ok) return asked;
+		const { entries, round } = asked.value;
+		if (entries.length > 0) publish(entries);
+		if (round !== null) await enqueue(bookingId, round).catch(() => undefined);
+		return ok(null);
 	};

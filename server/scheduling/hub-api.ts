@@ -8,7 +8,7 @@ import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { cancelBooking } from './cancel-booking.ts';
+import { cancelBooking, declineBooking } from './cancel-booking.ts';
 import { confirmBooking } from './confirm-booking.ts';
 import { checkManageLink, manageLink, openManageLink } from './manage-visit.ts';
 import { moveBooking } from './move-booking.ts';
@@ -74,6 +74,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 			enqueue: deps.enqueueBooking
 		}),
 		cancelBooking: cancelBooking({ sql, publish, enqueue: deps.enqueueBooking }),
+		declineBooking: declineBooking({ sql, publish, enqueue: deps.enqueueBooking }),
 		moveBooking: moveBooking({ sql, publish, enqueue: deps.enqueueBooking }),
 		manageLink: manageLink(deps),
 		checkManageLink: checkManageLink(deps),

@@ -3,7 +3,7 @@
 import type { BookingState, ChangeRefused } from '#domain/booking.ts';
 import type { CancelRefusal } from '#domain/api.ts';
 import type { CancelBooking } from '#domain/commands.ts';
-import type { BookingId, DeviceKey } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, SourceId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { ok, refuse, type Refused, type Result } from '#domain/result.ts';
 import { SourceSettings } from '#domain/source.ts';
@@ -85,6 +85,35 @@ export const askCancel = (
 		if (row.state !== 'booked') return ok({ entries: [], round: null });
 		const round = await startCancel(tx, bookingId);
 		await keepRequest(tx, device, requestId, { fingerprint, reply: { id: bookingId } });
+		return ok({ entries: await logClinicBooking(tx, bookingId, { slots: [] }), round });
+	});
+
+/**
+ * J29: the clinic itself declines a visit that was booked with it: the same way out as a patient's
+ * wish, and the console has seen it. Asked again it has no further effect.
+ */
+export const askDecline = (
+	sql: Sql,
+	sourceId: SourceId,
+	bookingId: BookingId
+): Promise<Result<AskedCancel, CancelRefusal>> =>
+	sql.begin(async (tx) => {
+		const [row] = await tx<AskRow[]>`
+			select b.shown_state as state, b.starts_at <= clock_timestamp() as "hasBegun",
+				coalesce(b.phone, c.phone) as phone, b.link_url as "linkUrl",
+				exists (select 1 from bookings n where n.replaces = b.id
+					and n.state in ('confirming', 'unconfirmed')) as "isMoving"
+			from bookings b join schedules c on c.id = b.schedule_id
+			where b.id = ${bookingId} and b.source_id = ${sourceId}
+			for update of b`;
+		if (row === undefined) return refuse('booking_unknown');
+		const refusal = refusalOf(row);
+		if (refusal !== null) return refusal;
+		if (row.state !== 'booked') return ok({ entries: [], round: null });
+		const round = await startCancel(tx, bookingId);
+		await tx`
+			update bookings set acknowledged_at = coalesce(acknowledged_at, clock_timestamp())
+			where id = ${bookingId}`;
 		return ok({ entries: await logClinicBooking(tx, bookingId, { slots: [] }), round });
 	});
 

@@ -148,3 +148,29 @@ test.each([true, false])(
 		await other.context.close();
 	}
 );
+
+test('[J29][J30] a clinic declines a visit on its console; on paper stands only the day', async () => {
+	const staff = await browser.open(town.linkOf({ role: 'clinic' }), { javaScriptEnabled: false });
+	const { page, context } = await browser.open(town.board);
+	await bookIn(page);
+	const id = new URL(page.url()).pathname.split('/').at(-1);
+	await staff.page.reload();
+	const card = staff.page.locator(`[data-booking="${id}"]`);
+	await card.getByText('Decline', { exact: true }).click();
+	await card.getByText('A call is kinder.').waitFor();
+	const button = card.getByRole('button', { name: 'Yes, decline it' });
+	const box = await button.boundingBox();
+	expect(box?.height).toBeGreaterThanOrEqual(48);
+	await button.click();
+	await untilTitle(page, 'This visit is cancelled');
+
+	await staff.page.emulateMedia({ media: 'print' });
+	expect(await staff.page.getByRole('heading', { name: 'Today' }).isVisible()).toBe(true);
+	expect(await staff.page.locator('#new, #later, #held, #week').count()).toBe(4);
+	for (const heading of await staff.page.locator('#new, #later, #held, #week').all()) {
+		expect(await heading.isVisible()).toBe(false);
+	}
+	expect(await staff.page.getByRole('button').filter({ visible: true }).count()).toBe(0);
+	await context.close();
+	await staff.context.close();
+});

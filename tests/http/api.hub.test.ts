@@ -290,6 +290,8 @@ test('[X4] an operator sees the status and no clinic', async () => {
 	expect((await me.get('/clinic')).status).toBe(403);
 	const path = '/clinic/bookings/00000000-0000-4000-8000-000000000000/acknowledge';
 	expect((await me.post(path, {})).status).toBe(403);
+	const decline = path.replace('acknowledge', 'decline');
+	expect((await me.post(decline, {})).json).toMatchObject({ reason: 'not_allowed' });
 });
 
 test('[X4] a link that ended, was forged or is a session opens nothing', async () => {

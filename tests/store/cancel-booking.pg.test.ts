@@ -212,3 +212,44 @@ test('[J4] the console is told of each step, and a cancelled visit is news until
 	await world.api.acknowledgeBooking(world.sourceId, one.bookingId);
 	expect(await shown()).toBeUndefined();
 });
+
+test('[J29] a clinic declines its own visit only, and its place is free when its system says so', async () => {
+	const one = await booked();
+	const other = await world.addSource();
+	expect(await world.api.declineBooking(other, one.bookingId)).toEqual({
+		ok: false,
+		reason: 'booking_unknown'
+	});
+	expect(await world.api.declineBooking(world.sourceId, one.bookingId)).toEqual({
+		ok: true,
+		value: null
+	});
+	expect(await lookOf(one)).toMatchObject({ state: 'cancelling' });
+	expect(await isDue(one.bookingId)).toBe(true);
+	expect(await isHoldable(one.slotId)).toBe('slot_taken');
+	// Pressed twice: one wish.
+	const [before] = await world.sql`select cancel_round from bookings where id = ${one.bookingId}`;
+	expect(await world.api.declineBooking(world.sourceId, one.bookingId)).toMatchObject({ ok: true });
+	expect(await world.sql`select cancel_round from bookings where id = ${one.bookingId}`).toEqual([
+		before
+	]);
+	await settleBooking(world.sql, one.bookingId, { state: 'cancelled' });
+	expect(await lookOf(one)).toMatchObject({ state: 'cancelled' });
+});
+
+test('[J29] a visit that is not settled, or has begun, is not declined', async () => {
+	const asked = await confirmed();
+	expect(await world.api.declineBooking(world.sourceId, asked.bookingId)).toEqual({
+		ok: false,
+		reason: 'booking_unsettled'
+	});
+	const begun = await booked();
+	await world.sql`
+		update bookings set starts_at = clock_timestamp() - interval '50 days',
+			ends_at = clock_timestamp() - interval '50 days' + interval '20 minutes'
+		where id = ${begun.bookingId}`;
+	expect(await world.api.declineBooking(world.sourceId, begun.bookingId)).toEqual({
+		ok: false,
+		reason: 'too_late'
+	});
+});

@@ -1,6 +1,7 @@
 // One clinic's bookings and holds. Opened by a private link only; names come from encrypted rows.
-import { error, type Actions } from '@sveltejs/kit';
+import { error, fail, type Actions } from '@sveltejs/kit';
 import { BookingId, type SourceId } from '#domain/ids.ts';
+import { refusals } from '#domain/refusals.ts';
 import type { PageServerLoad } from './$types';
 
 const clinicOf = ({ visitor }: App.Locals): SourceId => {
@@ -20,5 +21,12 @@ export const actions: Actions = {
 		const id = BookingId.safeParse((await request.formData()).get('bookingId'));
 		if (id.success) await locals.hub.acknowledgeBooking(sourceId, id.data);
 		return {};
+	},
+	decline: async ({ locals, request }) => {
+		const sourceId = clinicOf(locals);
+		const id = BookingId.safeParse((await request.formData()).get('bookingId'));
+		if (!id.success) return {};
+		const asked = await locals.hub.declineBooking(sourceId, id.data);
+		return asked.ok ? {} : fail(refusals[asked.reason].status, { kept: asked.reason });
 	}
 };
