@@ -105,7 +105,6 @@ const Paging = z.discriminatedUnion('by', [
 	/** Records are counted. */
 	z.strictObject({ by: z.literal('offset'), parameter: Word, size: z.int().min(1).max(10_000) })
 ]);
-type PagingRule = z.infer<typeof Paging>;
 
 /**
  * In values, `{from}` and `{to}` stand for the ends of the window as UTC instants, `{fromDate}` and
