@@ -43,6 +43,7 @@ test('[S13] a source is read back as it was given', async () => {
 		notes: { zone: 'America/Denver', regions: ['US-MT'], kinds: ['video'], trust: 'wall' },
 		windowMs: 7 * DAY_MS,
 		allowPrivate: true,
+		kind: 'fhir-slots',
 		booking: 'fhir'
 	});
 	const id = await upsertSource(sql, settings);

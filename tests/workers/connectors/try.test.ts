@@ -74,6 +74,7 @@ test('[A40] what is asked for is understood', () => {
 	});
 });
 
+// Four processes: on a busy machine each takes seconds to start.
 test('[A67] a mapping is tried dry: what it would give, what it refuses and why', async () => {
 	await using running = mustClose('office', await startOffice('vendor'));
 	const folder = mkdtempSync(join(tmpdir(), 'mapping-'));
@@ -115,4 +116,4 @@ test('[A67] a mapping is tried dry: what it would give, what it refuses and why'
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
-});
+}, 120_000);

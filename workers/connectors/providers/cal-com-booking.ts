@@ -1,13 +1,18 @@
 // Books at Cal.com: reserve the time, create the booking with our id in its metadata, give the
 // kept time back. A lost answer is said to be lost; our id in the list of bookings settles it.
 import type { BookingLookup, BookingOrder, BookingOutcome, Connector } from '../connector.ts';
-import type { Ask, Caller, HttpClient } from '../http-client.ts';
-import type { Heard, Unheard } from '../http-faults.ts';
+import type { HttpClient } from '../http-client.ts';
+import type { Heard } from '../http-faults.ts';
 import {
-	bookingIdOf,
+	askCal,
+	findOurs,
+	isOff,
+	isTrouble,
+	openCalSession,
+	type Session
+} from './cal-com-session.ts';
+import {
 	BOOKINGS_VERSION,
-	calBaseOf,
-	calHeaders,
 	envelopeOf,
 	eventTypeOf,
 	METADATA_KEY,
@@ -21,31 +26,6 @@ const rejected = (because: 'slot_taken' | 'clinic_refused'): BookingOutcome => (
 	because
 });
 
-type Session = {
-	readonly http: HttpClient;
-	readonly caller: Caller;
-	readonly secret: string;
-	readonly signal: AbortSignal;
-};
-
-const ask = (
-	{ http, caller, secret, signal }: Session,
-	path: string,
-	{ version, ...more }: Partial<Ask> & { version: string }
-): Promise<Heard | Unheard> =>
-	http.exchange({
-		caller,
-		url: `${calBaseOf(caller.url)}/v2/${path}`,
-		signal,
-		...more,
-		headers: {
-			accept: 'application/json',
-			...(more.body !== undefined && { 'content-type': 'application/json' }),
-			...calHeaders(version, secret),
-			...more.headers
-		}
-	});
-
 const joinUrlOf = (booking: Json): string | null =>
 	webAddressOf(booking['meetingUrl']) ?? webAddressOf(booking['location']);
 
@@ -55,49 +35,19 @@ const lookupOf = (booking: Json): BookingLookup => {
 	if (status === 'accepted' && appointmentId !== '') {
 		return { state: 'booked', appointmentId, joinUrl: joinUrlOf(booking) };
 	}
-	if (status === 'cancelled' || status === 'rejected') return { state: 'absent' };
+	if (isOff(booking)) return { state: 'absent' };
 	return { state: 'unknown', detail: 'The clinic has the request and has not accepted it yet.' };
 };
 
-const PAGE = 100;
-/** Newest first: a booking of ours is among the last ones made. */
-const MAX_PAGES = 10;
-
-/** Looks for our id among the bookings, newest first. Nothing of a patient is in the address. */
+/** Whether the clinic has our booking. */
 const find = async (session: Session, bookingId: string): Promise<BookingLookup> => {
-	let absent: BookingLookup | null = null;
-	for (let page = 0; page < MAX_PAGES; page += 1) {
-		const path = `bookings?sortCreated=desc&take=${PAGE}&skip=${page * PAGE}`;
-		const headers = { 'cache-control': 'no-cache' };
-		const heard = await ask(session, path, { version: BOOKINGS_VERSION, headers });
-		if (!heard.ok) return { state: 'unknown', detail: heard.detail };
-		const envelope = heard.status === 200 ? envelopeOf(heard.body) : null;
-		if (envelope === null || !Array.isArray(envelope.data)) {
-			return { state: 'unknown', detail: `The clinic could not be asked (${heard.status}).` };
-		}
-		for (const booking of listOf(envelope.data)) {
-			if (bookingIdOf(booking) !== bookingId) continue;
-			const found = lookupOf(booking);
-			if (found.state !== 'absent') return found;
-			absent = found;
-		}
-		const paging = envelope.all['pagination'];
-		const hasMore = isJson(paging) ? paging['hasNextPage'] === true : envelope.data.length === PAGE;
-		if (absent !== null || !hasMore) return { state: 'absent' };
-	}
-	return { state: 'unknown', detail: 'The clinic has more bookings than can be looked through.' };
+	const ours = await findOurs(session, bookingId);
+	return ours.state === 'found' ? lookupOf(ours.booking) : ours;
 };
 
 type Step<T> = { readonly done: BookingOutcome } | { readonly value: T };
 
 const isTaken = ({ status }: Heard): boolean => status === 409 || status === 422;
-const isTrouble = ({ status }: Heard): boolean =>
-	status >= 500 ||
-	status === 408 ||
-	status === 429 ||
-	status < 200 ||
-	(status >= 300 && status < 400);
-
 /** "Taken" is said only when it was not taken by ourselves. */
 const takenUnlessOurs = async (session: Session, bookingId: string): Promise<BookingOutcome> => {
 	const found = await find(session, bookingId);
@@ -111,7 +61,7 @@ const reserve = async (
 	order: BookingOrder,
 	eventTypeId: number
 ): Promise<Step<string | null>> => {
-	const heard = await ask(session, 'slots/reservations', {
+	const heard = await askCal(session, 'slots/reservations', {
 		version: SLOTS_VERSION,
 		method: 'POST',
 		body: JSON.stringify({ eventTypeId, slotStart: new Date(order.startsAt).toISOString() })
@@ -133,7 +83,7 @@ const reserve = async (
 /** Best effort: what was kept runs out by itself. */
 const release = async (session: Session, uid: string | null): Promise<void> => {
 	if (uid === null) return;
-	await ask(session, `slots/reservations/${uid}`, { version: SLOTS_VERSION, method: 'DELETE' });
+	await askCal(session, `slots/reservations/${uid}`, { version: SLOTS_VERSION, method: 'DELETE' });
 };
 
 const bodyOf = (order: BookingOrder, eventTypeId: number): string => {
@@ -158,7 +108,7 @@ const create = async (
 	order: BookingOrder,
 	eventTypeId: number
 ): Promise<BookingOutcome> => {
-	const heard = await ask(session, 'bookings', {
+	const heard = await askCal(session, 'bookings', {
 		version: BOOKINGS_VERSION,
 		method: 'POST',
 		body: bodyOf(order, eventTypeId)
@@ -182,23 +132,16 @@ export const createCalComBooking = (
 	http: HttpClient,
 	secretOf: (sourceKey: string) => string | null
 ): { book: NonNullable<Connector['book']>; findBooking: NonNullable<Connector['findBooking']> } => {
-	const sessionOf = ({
-		source,
-		signal
-	}: Pick<BookingOrder, 'source' | 'signal'>): Session | null => {
-		const secret = secretOf(source.key);
-		const caller = { key: source.key, url: source.url, allowPrivate: source.allowPrivate };
-		return secret === null ? null : { http, caller, secret, signal };
-	};
+	const parts = { http, secretOf };
 	return {
 		findBooking: async (order) => {
-			const session = sessionOf(order);
+			const session = openCalSession(parts, order);
 			if (session === null)
 				return { state: 'unknown', detail: 'The hub has no key of the clinic.' };
 			return await find(session, order.bookingId);
 		},
 		book: async (order) => {
-			const session = sessionOf(order);
+			const session = openCalSession(parts, order);
 			const type = eventTypeOf(order.scheduleKey, order.source.notes);
 			// Without a key bookings cannot be read back, and a lost answer would stay lost.
 			if (session === null || type === null) return rejected('clinic_refused');

@@ -10,6 +10,7 @@ import { unheard, type Unheard } from '../http-faults.ts';
 import type { PollWindow } from '../poll-window.ts';
 import { silentFor, silentOf } from '../silent.ts';
 import { createCalComBooking } from './cal-com-booking.ts';
+import { createCalComCancel } from './cal-com-cancel.ts';
 import {
 	calBaseOf,
 	calHeaders,
@@ -99,5 +100,6 @@ const compute =
 /** Creates the connector. */
 export const createCalCom = (parts: ComputedParts): Connector => ({
 	...createComputed(parts, compute(parts)),
-	...createCalComBooking(parts.http, parts.secretOf)
+	...createCalComBooking(parts.http, parts.secretOf),
+	cancel: createCalComCancel(parts.http, parts.secretOf)
 });

@@ -1,8 +1,8 @@
 // Times as vendors write them: with an offset, without one, as counts of seconds, with the date and
 // the time of day apart. A time that is none, or that the clocks skip, is refused.
 import type { TimeRule } from '#domain/mapping.ts';
-import { DAY_MS, toInstant, type Instant } from '#domain/time.ts';
-import { instantOfWall, wallTimeAt, type WallTime } from '#domain/zone.ts';
+import { DAY_MS, MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
+import { instantOfWall, offsetMinutesAt, wallTimeAt, type WallTime } from '#domain/zone.ts';
 import { valueAt, type Scope } from './mapped-paths.ts';
 import { readWhen } from './slot-facts.ts';
 
@@ -66,16 +66,17 @@ const wallOf = (text: string, order: TimeRule['order']): WallTime | null => {
 	return { ...wallTimeAt(toInstant(midnight + DAY_MS), 'UTC') };
 };
 
-const sameWall = (a: WallTime, b: WallTime): boolean =>
-	a.day === b.day && a.hour === b.hour && a.minute === b.minute;
-
 const atWall = (text: string, rule: Pick<Rule, 'order'>, zone: string | null): MappedTime => {
 	if (zone === null) return refused('is a wall time, and nobody knows in which zone');
 	const wall = wallOf(text, rule.order);
 	if (wall === null) return refused('is no date and time');
 	const instant = instantOfWall(wall, zone);
 	// In spring an hour does not exist; whoever offers it means something else.
-	if (!sameWall(wallTimeAt(instant, zone), wall)) return refused('is a time that the clocks skip');
+	const shown = instant + offsetMinutesAt(instant, zone) * MINUTE_MS;
+	const { year, month, day, hour, minute, second } = wall;
+	if (shown !== Date.UTC(year, month - 1, day, hour, minute, second)) {
+		return refused('is a time that the clocks skip');
+	}
 	return at(instant);
 };
 

@@ -35,6 +35,8 @@ const orderAt = (url: string, at: number, over: Partial<BookingOrder> = {}): Boo
 	...over
 });
 
+const empty = { status: 'success', data: [], pagination: { hasNextPage: false } };
+
 let connectors: ReturnType<typeof makeConnectors>;
 beforeAll(() => {
 	connectors = makeConnectors({ secretOf: () => 'cal-key' });
@@ -135,6 +137,56 @@ test('[A75] an answer in the shapes of another version is not understood', async
 	await server.close();
 });
 
+describe('cancelling', () => {
+	const cancelOrder = (order: BookingOrder) => ({
+		source: order.source,
+		bookingId: order.bookingId,
+		appointmentId: null,
+		sourceSlotId: order.sourceSlotId,
+		key: 'key-1',
+		signal: AbortSignal.timeout(10_000)
+	});
+	const cancel = () => must(connectors['cal-com'].cancel);
+
+	test('[A78] a booking is found by our id and cancelled; again, and after a lost reply, nothing is sent', async () => {
+		const running = mustClose('office', await startOffice('cal-com', { startAt }));
+		const [first, second] = running.office.visits().filter(({ isFree }) => isFree);
+		const orders = [first, second].map((visit) => orderAt(running.url, must(visit).startAt));
+		for (const order of orders) expect(await cal().book(order)).toMatchObject({ state: 'booked' });
+		const [one, other] = orders.map((order) => cancelOrder(order));
+		expect(await cancel()(must(one))).toEqual({ state: 'cancelled' });
+		expect(must(first).isFree).toBe(true);
+		expect(await cancel()(must(one))).toEqual({ state: 'cancelled' });
+		running.setFault({ kind: 'reply_lost', count: 1, match: '/cancel' });
+		expect(await cancel()(must(other))).toMatchObject({ state: 'unconfirmed' });
+		running.setFault({ kind: 'http_500', match: '/cancel' });
+		expect(await cancel()(must(other))).toEqual({ state: 'cancelled' });
+		expect(running.office.bookings().every(({ status }) => status === 'cancelled')).toBe(true);
+		await running.close();
+	});
+
+	test.each([
+		[200, { state: 'cancelled' }],
+		[400, { state: 'refused', because: 'clinic_refused' }],
+		[403, { state: 'refused', because: 'call_clinic' }],
+		[404, { state: 'refused', because: 'call_clinic' }],
+		[429, { state: 'unconfirmed' }],
+		[503, { state: 'unconfirmed' }]
+	])('[A78] a cancellation answered %i means %j', async (status, meaning) => {
+		const data = [{ uid: 'u-1', status: 'accepted', metadata: { slotcastBookingId: 'b-1' } }];
+		const server = await startFakeServer(({ method }) =>
+			method === 'GET' ? { body: { ...empty, data } } : { status, body: {} }
+		);
+		const order = cancelOrder(orderAt(server.url, startAt, { bookingId: 'b-1' }));
+		expect(await cancel()(order)).toMatchObject(meaning);
+		expect(server.asked.map(({ url }) => url.pathname)).toEqual([
+			'/v2/bookings',
+			'/v2/bookings/u-1/cancel'
+		]);
+		await server.close();
+	});
+});
+
 const bookAgainst = async (answer: (asked: Asked) => Told) => {
 	const server = await startFakeServer(answer);
 	const order = orderAt(server.url, startAt);
@@ -143,7 +195,6 @@ const bookAgainst = async (answer: (asked: Asked) => Told) => {
 	return { outcome, asked: server.asked, order };
 };
 
-const empty = { status: 'success', data: [], pagination: { hasNextPage: false } };
 const reservation = { status: 'success', data: { reservationUid: 'r-1' } };
 
 test.each([
