@@ -22,6 +22,8 @@ export type Estimate = {
 	readonly days: number;
 	/** Marks at which a release is likely enough to plan for, ascending. */
 	readonly hot: readonly number[];
+	/** Fading that the lists have not been given yet: they are faded together, a tenth at a time. */
+	readonly owedFade: number;
 	/** Smoothed gap between good polls, ms. */
 	readonly gapMs: number;
 	/** Smoothed cost of a poll; 1 = a full answer. */
@@ -34,10 +36,10 @@ export const PRIOR_EVENTS = 0.5;
 export const OPTIMISM = 10;
 /** Pseudo-changes with which the pooled profile holds a unit's own. */
 const PROFILE_PRIOR = 4;
-const RELEASE_PRIOR = 0.006;
-const HOT_ABOVE = 0.1;
-const COOL_BELOW = 0.05;
-const MAX_HOT = 24;
+const RELEASE_PRIOR = 0.02;
+const HOT_ABOVE = 0.015;
+const COOL_BELOW = 0.008;
+const MAX_HOT = 60;
 const MAX_PROFILE = 10;
 const MIN_PROFILE = 0.02;
 const POOL_PRIOR = 10;
@@ -57,6 +59,7 @@ export const newEstimate = (pool: Pool, gapMs: number, optimism = OPTIMISM): Est
 	releases: zeros(MARKS_OF_DAY),
 	days: 0,
 	hot: [],
+	owedFade: 1,
 	gapMs,
 	cost: 1
 });

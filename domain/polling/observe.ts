@@ -35,6 +35,7 @@ export const BATCH_SIZE = 10;
 const HALF_LIFE_EVENTS = 8;
 const HALF_LIFE_HOURS = [6, 7 * 24] as const;
 const PROFILE_HALF_LIFE_MS = 7 * DAY_MS;
+const FADE_AT = 0.9;
 const SMOOTHING = 0.2;
 /** Longer gaps (a source that was away) teach as if they were this long. */
 const LONGEST_GAP_MS = 7 * DAY_MS;
@@ -98,9 +99,13 @@ const trickleIn = (count: number, expected: number): number => {
 	return Math.max(least, Math.min(count, 2 + 2 * expected));
 };
 
-const withReleases = (estimate: Estimate, belief: Belief, fade: number): readonly number[] => {
-	const next = estimate.releases.map((value) => value * fade);
-	if (belief.release <= LEAST_BELIEF) return next;
+/** The list, faded when enough fading is owed; else the very same list. */
+const faded = (list: readonly number[], owed: number): readonly number[] =>
+	owed < FADE_AT ? list.map((value) => value * owed) : list;
+
+const withReleases = (releases: readonly number[], belief: Belief): readonly number[] => {
+	if (belief.release <= LEAST_BELIEF) return releases;
+	const next = [...releases];
 	for (const { mark, share } of belief.marks) {
 		next[mark] = (next[mark] ?? 0) + belief.release * share;
 	}
@@ -124,8 +129,9 @@ export const observe = (estimate: Estimate, pool: Pool, told: Observation): Esti
 	const halfLife = Math.min(longest, Math.max(shortest, HALF_LIFE_EVENTS / rate));
 	const keep = 2 ** (-(seen.to - seen.from) / HOUR_MS / halfLife);
 	const fade = 2 ** (-(seen.to - seen.from) / PROFILE_HALF_LIFE_MS);
-	const seenBy = estimate.seen.map((value) => value * fade);
-	const flat = estimate.flat.map((value) => value * fade);
+	const owed = estimate.owedFade * fade;
+	const seenBy = [...faded(estimate.seen, owed)];
+	const flat = [...faded(estimate.flat, owed)];
 	for (const { hour, hours, exposure: part } of pieces) {
 		flat[hour] = (flat[hour] ?? 0) + rate * hours;
 		if (exposure > 0) seenBy[hour] = (seenBy[hour] ?? 0) + (trickle * part) / exposure;
@@ -135,13 +141,14 @@ export const observe = (estimate: Estimate, pool: Pool, told: Observation): Esti
 		hours: estimate.hours * keep + exposure + (PRIOR_EVENTS / pool.perHour) * (1 - keep),
 		seen: seenBy,
 		flat,
-		releases: withReleases(estimate, belief, fade),
+		releases: withReleases(faded(estimate.releases, owed), belief),
 		days: estimate.days * fade + (seen.to - seen.from) / DAY_MS,
 		hot: estimate.hot,
+		owedFade: owed < FADE_AT ? 1 : owed,
 		gapMs: estimate.gapMs + SMOOTHING * (gapMs - estimate.gapMs),
 		cost: estimate.cost + SMOOTHING * (seen.cost - estimate.cost)
 	};
-	// Marks cool as days pass, which need not be looked at after every poll that saw nothing.
-	const mayMove = belief.release > LEAST_BELIEF || seen.count > 0;
+	// Marks cool as days pass, which need not be looked at after every poll.
+	const mayMove = belief.release > LEAST_BELIEF || owed < FADE_AT;
 	return mayMove ? { ...learned, hot: hotMarks(learned) } : learned;
 };
