@@ -36,12 +36,24 @@ export const nextLookAfter = (local: number): number =>
 
 export const MARK_EVERY_MS = MARK_MS;
 
+/** The first of ascending numbers that is above a limit: halved, because plans ask this very often. */
+const firstAbove = (ascending: readonly number[], limit: number): number | undefined => {
+	let low = 0;
+	let high = ascending.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if ((ascending[middle] ?? Infinity) > limit) high = middle;
+		else low = middle + 1;
+	}
+	return ascending[low];
+};
+
 /** As `nextLookAfter`, for the given marks only (ascending); Infinity when there are none. */
 export const nextLookAmong = (marks: readonly number[], local: number): number => {
 	const [first] = marks;
 	if (first === undefined) return Infinity;
 	const since = local - RELEASE_DELAY_MS;
 	const day = Math.floor(since / DAY_MS) * DAY_MS;
-	const next = marks.find((mark) => mark * MARK_MS > since - day);
+	const next = firstAbove(marks, (since - day) / MARK_MS);
 	return RELEASE_DELAY_MS + day + (next === undefined ? DAY_MS + first * MARK_MS : next * MARK_MS);
 };

@@ -180,7 +180,7 @@ const drawViewers = (random: Random, rooms: number, peak: number, endMs: number)
 export const createWorld = (seed: number, size: WorldSize): World => {
 	const random = randomFrom(seed);
 	const endMs = size.days * DAY_MS;
-	const rooms = Math.max(30, Math.round(size.schedules * 0.09));
+	const rooms = Math.max(100, Math.round(size.schedules * 0.09));
 	const hosts = Math.max(6, Math.round(size.schedules * 0.03));
 	const schedules = Array.from({ length: size.schedules }, () =>
 		drawSchedule(random, { rooms, hosts, endMs, link: size.link ?? USUAL_LINK })
