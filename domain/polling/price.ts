@@ -12,6 +12,8 @@ export type Payer = {
 	/** Expected cost of a poll; 1 = a full answer. */
 	readonly cost: number;
 	readonly minIntervalMs: number;
+	/** Not to wait longer than this, where the source's own budget of freshness can be kept. */
+	readonly latestMs?: number;
 };
 
 export type Budget = {
@@ -42,12 +44,28 @@ const intervalMs = (payer: Payer, price: number, capMs: number): number => {
 	const perHour = Math.max(1e-6, payer.perHour);
 	const changes = changesUntilWorth(price * payer.cost, perHour, payer.weight);
 	const wanted = (changes / perHour) * HOUR_MS;
-	return Math.max(payer.minIntervalMs, Math.min(wanted, capMs));
+	return Math.max(payer.minIntervalMs, Math.min(wanted, capMs, payer.latestMs ?? Infinity));
 };
 
 /** Cost per second that the payers plan at a price. */
 const demandAt = (payers: readonly Payer[], price: number, capMs: number): number =>
 	payers.reduce((sum, payer) => sum + (payer.cost * 1_000) / intervalMs(payer, price, capMs), 0);
+
+/** A source is planned to be asked again at this share of the time for which it counts as fresh. */
+export const FRESH_SHARE = 0.8;
+/** Of the budget, what keeping everybody fresh may take; the rest goes where people look. */
+const FRESH_BUDGET_SHARE = 0.7;
+
+/** Q6: can all sources be kept fresh by their own budgets? If not, only the common cap holds. */
+export const canKeepFresh = (
+	sources: readonly { readonly minIntervalMs: number; readonly freshForMs: number }[],
+	perSecond: number
+): boolean => {
+	const needed = sources.reduce((sum, { minIntervalMs, freshForMs }) => {
+		return sum + 1_000 / Math.max(minIntervalMs, FRESH_SHARE * freshForMs);
+	}, 0);
+	return needed <= FRESH_BUDGET_SHARE * perSecond;
+};
 
 const HALVINGS = 40;
 

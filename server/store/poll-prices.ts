@@ -8,6 +8,7 @@ export type PricedSource = Attention & {
 	readonly id: SourceId;
 	readonly url: string;
 	readonly minIntervalMs: number;
+	readonly freshForMs: number;
 	readonly failures: number;
 	/** null = nothing is learned of it yet. */
 	readonly perHour: number | null;
@@ -49,7 +50,8 @@ export const readPricedSources = async (
 			where h.state in ('held', 'confirming') and h.expires_at > clock_timestamp()
 			group by s.source_id
 		)
-		select o.id, o.url, o.min_interval_ms as "minIntervalMs", o.failures,
+		select o.id, o.url, o.min_interval_ms as "minIntervalMs",
+			o.fresh_for_ms as "freshForMs", o.failures,
 			e.per_hour as "perHour", coalesce(e.cost, 1) as cost,
 			coalesce(o.notes ->> 'zone', e.zone) as zone,
 			(extract(epoch from o.next_poll_at - o.checked_at) * 1000)::float8 as "plannedMs",
@@ -102,6 +104,7 @@ export type NewPrice = {
 	readonly hosts: ReadonlyMap<string, number>;
 	readonly trim: number;
 	readonly capMs: number;
+	readonly keepsFresh: boolean;
 	/** null = the pools stay. */
 	readonly pools: unknown;
 };
@@ -115,13 +118,14 @@ export const writePrice = async (
 	const hosts = JSON.stringify(Object.fromEntries(price.hosts));
 	const pools = price.pools === null ? null : JSON.stringify(price.pools);
 	await tx`
-		insert into poll_prices as p (hub, hosts, trim, cap_ms, pools, pooled_at, set_at)
-		values (${price.hub}, ${hosts}::text::jsonb, ${price.trim}, ${price.capMs},
+		insert into poll_prices as p (hub, hosts, trim, cap_ms, keeps_fresh, pools, pooled_at, set_at)
+		values (${price.hub}, ${hosts}::text::jsonb, ${price.trim}, ${price.capMs}, ${price.keepsFresh},
 			coalesce(${pools}::text::jsonb, '{}'),
 			case when ${pools}::text is null then '-infinity'::timestamptz
 				else clock_timestamp() end, clock_timestamp())
 		on conflict (one) do update set hub = excluded.hub, hosts = excluded.hosts,
-			trim = excluded.trim, cap_ms = excluded.cap_ms, set_at = excluded.set_at,
+			trim = excluded.trim, cap_ms = excluded.cap_ms,
+			keeps_fresh = excluded.keeps_fresh, set_at = excluded.set_at,
 			pools = case when ${pools}::text is null then p.pools else excluded.pools end,
 			pooled_at = case when ${pools}::text is null then p.pooled_at else excluded.pooled_at end`;
 	await tx`

@@ -17,6 +17,9 @@ export type PollBasis = Attention & {
 	readonly hosts: Readonly<Record<string, number>> | null;
 	readonly trim: number | null;
 	readonly capMs: number | null;
+	readonly freshForMs: number;
+	/** Whether plans keep the source fresh by its own terms. */
+	readonly keepsFresh: boolean;
 	readonly pools: unknown;
 };
 
@@ -30,7 +33,8 @@ export const readPollBasis = async (sql: Queryable, id: SourceId): Promise<PollB
 			(select count(*)::int from holds h join slots s on s.id = h.slot_id
 				where h.state in ('held', 'confirming') and h.expires_at > clock_timestamp()
 					and s.source_id = o.id) as "liveHolds",
-			p.hub, p.hosts, p.trim, p.cap_ms as "capMs", p.pools
+			p.hub, p.hosts, p.trim, p.cap_ms as "capMs", p.pools,
+			o.fresh_for_ms as "freshForMs", coalesce(p.keeps_fresh, true) as "keepsFresh"
 		from sources o
 		left join poll_estimates e on e.source_id = o.id
 		left join poll_attention a on a.source_id = o.id
@@ -49,6 +53,7 @@ export type PollLesson = {
 	readonly lastGoodAt: Instant;
 	/** Shortest interval or max-age from now, ms. */
 	readonly floorMs: number;
+	readonly plannedMs: number;
 	readonly weight: number;
 	readonly price: number;
 };
@@ -57,16 +62,16 @@ export type PollLesson = {
 export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<void> => {
 	await sql`
 		insert into poll_estimates as e (source_id, learned, zone, per_hour, cost, last_good_at,
-			not_before, weight, price)
+			not_before, planned_ms, weight, price)
 		select o.id, ${JSON.stringify(lesson.learned)}::text::jsonb, ${lesson.zone},
 			${lesson.perHour}, ${lesson.cost}, ${lesson.lastGoodAt},
 			clock_timestamp() + ${lesson.floorMs} * interval '1 millisecond',
-			${lesson.weight}, ${lesson.price}
+			${lesson.plannedMs}, ${lesson.weight}, ${lesson.price}
 		from sources o where o.id = ${lesson.sourceId}
 		on conflict (source_id) do update set
 			learned = excluded.learned, zone = excluded.zone, per_hour = excluded.per_hour,
 			cost = excluded.cost, last_good_at = excluded.last_good_at,
-			not_before = excluded.not_before, weight = excluded.weight,
+			not_before = excluded.not_before, planned_ms = excluded.planned_ms, weight = excluded.weight,
 			price = excluded.price, signalled = 0
 		where e.last_good_at <= excluded.last_good_at`;
 };

@@ -6,7 +6,7 @@ import packageFile from '../../package.json' with { type: 'json' };
 import { createGuardedConnect, refusalOfUrl, type Reach } from './address-guard.ts';
 import { explainFault, explainStatus, unheard, type Heard, type Unheard } from './http-faults.ts';
 import { canBeJson, headerOf } from './http-headers.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { HOST_REQUESTS_PER_S, createRateLimit } from './rate-limit.ts';
 import { BodyTooLarge, readBody } from './read-body.ts';
 
 export type HttpClientOptions = {
@@ -145,7 +145,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 	const deadlineMs = options.deadlineMs ?? 30_000;
 	const maxBytes = options.bodyBytes ?? 32 * 1_048_576;
 	const rate = createRateLimit({
-		perSecond: options.ratePerSecond ?? 20,
+		perSecond: options.ratePerSecond ?? HOST_REQUESTS_PER_S,
 		burst: options.rateBurst ?? 60
 	});
 	const contact = options.contactUrl ?? 'https://slotcast.example/polling';

@@ -16,6 +16,9 @@ export type RateOptions = {
 	readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
+/** What one host gets at most, over all sources on it. */
+export const HOST_REQUESTS_PER_S = 20;
+
 const MAX_HOSTS = 10_000;
 
 const waitFor = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -6,7 +6,7 @@ import { newEstimate, rateOf, type Estimate } from '#domain/polling/estimate.ts'
 import { weightOf } from '#domain/polling/importance.ts';
 import { observe } from '#domain/polling/observe.ts';
 import { UNTOLD_SHARE, planPoll } from '#domain/polling/plan.ts';
-import { costOfAnswer } from '#domain/polling/price.ts';
+import { FRESH_SHARE, costOfAnswer } from '#domain/polling/price.ts';
 import { parseEstimate, poolIn, storeEstimate } from '#domain/polling/stored.ts';
 import { DAY_MS, MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import { isZone, offsetMinutesAt } from '#domain/zone.ts';
@@ -52,6 +52,10 @@ const priceOf = (basis: PollBasis, url: string, cost: number): number => {
 	return price * (basis.trim ?? 1) * cost;
 };
 
+/** Q6: the cap on staleness; a source that can be kept fresh is not let age by a plan. */
+const latestMsOf = ({ capMs, keepsFresh, freshForMs }: PollBasis): number =>
+	Math.min(capMs ?? DAY_MS, keepsFresh ? FRESH_SHARE * freshForMs : Infinity);
+
 type Known = { readonly estimate: Estimate; readonly offsetMs: number };
 
 /** Q7, Q6: local plan of the policy, as an instant. */
@@ -71,7 +75,7 @@ const decidePlan = (
 		lastGood: when.lastGood + offsetMs,
 		now: when.now + offsetMs,
 		earliest: when.earliest + offsetMs,
-		latest: when.lastGood + (basis.capMs ?? DAY_MS) + offsetMs,
+		latest: when.lastGood + latestMsOf(basis) + offsetMs,
 		weight,
 		price,
 		signalled: when.lastGood === when.now ? 0 : basis.signalled,
@@ -110,6 +114,7 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 			cost: estimate.cost,
 			lastGoodAt: startedAt,
 			floorMs,
+			plannedMs: at - startedAt,
 			weight,
 			price
 		};

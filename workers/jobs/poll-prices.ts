@@ -2,7 +2,14 @@
 // weight or price moved.
 import { OPTIMISM, flatPool, poolOf, type Pool } from '#domain/polling/estimate.ts';
 import { isPlanOld, weightOf } from '#domain/polling/importance.ts';
-import { nextTrim, solvePrices, stalenessCapMs, type Payer } from '#domain/polling/price.ts';
+import {
+	FRESH_SHARE,
+	canKeepFresh,
+	nextTrim,
+	solvePrices,
+	stalenessCapMs,
+	type Payer
+} from '#domain/polling/price.ts';
 import { parseEstimate } from '#domain/polling/stored.ts';
 
 import { OPENS_AFTER } from '#domain/polling/breaker.ts';
@@ -20,7 +27,9 @@ import {
 import type { Queues } from '../queues.ts';
 import { replanPoll } from './poll-policy.ts';
 
-export const PRICE_EVERY_MS = 30 * SECOND_MS;
+const PRICE_EVERY_MS = 30 * SECOND_MS;
+/** Every worker looks this often whether it is its turn. */
+export const PRICE_LOOK_EVERY_MS = 10 * SECOND_MS;
 const POOL_EVERY_MS = HOUR_MS;
 /** Plans made anew in one run; the rest waits for the next. */
 const REPLANS_PER_RUN = 200;
@@ -39,7 +48,8 @@ export type PriceDeps = {
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : '');
 
-const payerOf = (source: PricedSource): Payer => ({
+const payerOf = (source: PricedSource, keepsFresh: boolean): Payer => ({
+	...(keepsFresh && { latestMs: FRESH_SHARE * source.freshForMs }),
 	host: hostOf(source.url),
 	perHour: source.perHour ?? OPTIMISM * flatPool.perHour,
 	weight: weightOf(source),
@@ -74,11 +84,13 @@ const setPrice = async (deps: PriceDeps, tx: Tx, last: StoredPrice | null): Prom
 	// Dead sources cost nothing while they are away: the others use it.
 	const alive = sources.filter(({ failures }) => failures < OPENS_AFTER);
 	const capMs = stalenessCapMs(Math.max(1, sources.length), perSecond);
-	const { hub, hosts } = solvePrices(alive.map(payerOf), { perSecond, hostPerSecond, capMs });
+	const keepsFresh = canKeepFresh(sources, perSecond);
+	const payers = alive.map((source) => payerOf(source, keepsFresh));
+	const { hub, hosts } = solvePrices(payers, { perSecond, hostPerSecond, capMs });
 	// Where everything fits there is nothing to trim.
 	const trim = hub === 0 ? 1 : nextTrim(last?.trim ?? 1, plannedPerSecond(alive), perSecond);
 	const pools = (last?.pooledAgoMs ?? Infinity) > POOL_EVERY_MS ? await makePools(tx) : null;
-	await writePrice(tx, { hub, hosts, trim, capMs, pools }, sources);
+	await writePrice(tx, { hub, hosts, trim, capMs, keepsFresh, pools }, sources);
 	const old = alive.filter((source) => {
 		const { planWeight, planPrice, cost } = source;
 		if (planWeight === null || planPrice === null) return false;

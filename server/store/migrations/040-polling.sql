@@ -12,6 +12,8 @@ create table poll_estimates (
 	last_good_at timestamptz not null,
 	-- Shortest interval and max-age as of that poll: no plan is brought forward beyond it.
 	not_before timestamptz not null,
+	-- From that poll to the next, as planned: the alarm begins to count then.
+	planned_ms double precision not null,
 	-- What the standing plan was made on.
 	weight double precision not null,
 	price double precision not null,
@@ -35,6 +37,8 @@ create table poll_prices (
 	trim double precision not null default 1,
 	-- Hard cap on staleness.
 	cap_ms double precision not null,
+	-- Whether the budget keeps all sources fresh by their own terms (sources.fresh_for_ms).
+	keeps_fresh boolean not null,
 	-- Zone to pool (domain/polling/estimate.ts); '' is the pool of all.
 	pools jsonb not null default '{}',
 	pooled_at timestamptz not null default '-infinity',
