@@ -23,7 +23,8 @@ import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
-import { HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
+import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
+import { createSharedManners } from './connectors/shared-manners.ts';
 import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
 import { createPollPolicy } from './jobs/poll-policy.ts';
 import { PRICE_LOOK_EVERY_MS, setPollPrices } from './jobs/poll-prices.ts';
@@ -77,7 +78,11 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 		redis.disconnect();
 	};
 	const viewers = () => readViewerCounts(redis, config.redisPrefix);
-	return { publish: publisher.publish, tell: devices.publish, viewers, close };
+	const manners = createSharedManners(
+		{ redis, prefix: config.redisPrefix },
+		{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
+	);
+	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
 };
 
 const phiOf = (config: Config): PhiCipher =>
@@ -230,7 +235,8 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
 		contactUrl: config.publicUrl,
-		secretOf: (key) => config.sourceSecrets.get(key) ?? null
+		secretOf: (key) => config.sourceSecrets.get(key) ?? null,
+		manners: feed.manners
 	});
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
