@@ -64,6 +64,8 @@ const environmentOf = (
 	HUB_PHI_KEYS: `demo:${keys.phi}`,
 	HUB_LINK_KEY: keys.link,
 	HUB_ALLOW_PRIVATE_SOURCES: 'true',
+	// All simulated clinics are one host, and some of them hang.
+	HUB_HOST_CONCURRENCY: '50',
 	HUB_DRAIN_MS: env['HUB_DRAIN_MS'] ?? '2000'
 });
 

@@ -2,12 +2,14 @@
 // and without a feed hint; never without Postgres.
 import type { Server as HttpServer } from 'node:http';
 import type { RequestHandler } from 'express';
+import { randomUUID } from 'node:crypto';
 import type { HubApi } from '#domain/api.ts';
 import type { Clock } from '#domain/time.ts';
 import { createDeviceFollower } from '#server/feed/device-messages.ts';
 import { createFollower } from '#server/feed/follow.ts';
 import type { Follower } from '#server/feed/follow.ts';
 import { createPublisher } from '#server/feed/publish.ts';
+import { createViewerCounts } from '#server/feed/viewer-counts.ts';
 import { isUnavailable, watchDatabase } from '#server/health.ts';
 import type { DatabaseWatch } from '#server/health.ts';
 import { createApp } from '#server/http/app.ts';
@@ -122,6 +124,12 @@ const openFeed = (
 		onEntries: (room, entries) => live()?.deliver(room, entries),
 		onReset: (room) => live()?.reset(room)
 	});
+	const viewers = createViewerCounts({
+		redis: publishing,
+		prefix,
+		id: randomUUID(),
+		read: () => live()?.viewersByRoom() ?? new Map()
+	});
 	const devices = createDeviceFollower({ redis: hearing, log, prefix }, (message) =>
 		live()?.tellDevice(message)
 	);
@@ -133,6 +141,7 @@ const openFeed = (
 		},
 		isRedisUp: () => publishing.status === 'ready',
 		close: async () => {
+			viewers.close();
 			await follower.close();
 			await devices.close();
 			await publisher.close();

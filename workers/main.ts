@@ -3,6 +3,7 @@
 import type { BookingId, ScheduleId, SourceId } from '#domain/ids.ts';
 import { createDevicePublisher } from '#server/feed/device-messages.ts';
 import { createPublisher } from '#server/feed/publish.ts';
+import { readViewerCounts } from '#server/feed/viewer-counts.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
 import { createLog, publicText, type Log } from '#server/platform/log.ts';
@@ -22,7 +23,11 @@ import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
+import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
+import { createSharedManners } from './connectors/shared-manners.ts';
 import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
+import { createPollPolicy } from './jobs/poll-policy.ts';
+import { PRICE_LOOK_EVERY_MS, setPollPrices } from './jobs/poll-prices.ts';
 import { createPollSource } from './jobs/poll-source.ts';
 import { alertsOrNow, createRaiseAlerts } from './jobs/raise-alerts.ts';
 import {
@@ -72,7 +77,12 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 		await Promise.all([publisher.close(), devices.close()]);
 		redis.disconnect();
 	};
-	return { publish: publisher.publish, tell: devices.publish, close };
+	const viewers = () => readViewerCounts(redis, config.redisPrefix);
+	const manners = createSharedManners(
+		{ redis, prefix: config.redisPrefix },
+		{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
+	);
+	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
 };
 
 const phiOf = (config: Config): PhiCipher =>
@@ -194,6 +204,28 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 		watch: watchSources({ sql, log })
 	});
 
+type PolicyParts = {
+	readonly sql: Sql;
+	readonly config: Config;
+	readonly feed: Feed;
+	readonly log: Log;
+	readonly queues: Queues;
+};
+
+/** What plans polls, and the loop that sets their price. */
+const openPolicy = ({ sql, config, feed, log, queues }: PolicyParts) => {
+	const run = setPollPrices({
+		sql,
+		queues,
+		clock: systemClock,
+		viewers: feed.viewers,
+		perSecond: config.pollsPerSecond,
+		hostPerSecond: HOST_REQUESTS_PER_S
+	});
+	const loop: Loop = { name: 'set-poll-prices', everyMs: PRICE_LOOK_EVERY_MS, run };
+	return { policy: createPollPolicy({ sql, log }), loop };
+};
+
 /** Builds and starts everything; what it returns stops taking jobs, finishes, closes in order. */
 const start = async (config: Config, log: Log): Promise<() => Promise<void>> => {
 	const { sql, epoch: firstEpoch } = await openStore(config);
@@ -203,7 +235,8 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
 		contactUrl: config.publicUrl,
-		secretOf: (key) => config.sourceSecrets.get(key) ?? null
+		secretOf: (key) => config.sourceSecrets.get(key) ?? null,
+		manners: feed.manners
 	});
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
@@ -211,7 +244,9 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const addAlerts = alertsOrNow(queues.addAlerts, alert, log);
 	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
 	const { addPoll, status } = queues;
-	const polling = { sql, connectors, publish: feed.publish, queues: { addPoll, addAlerts }, log };
+	const { policy, loop: prices } = openPolicy({ sql, config, feed, log, queues });
+	const { publish } = feed;
+	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy };
 	const mails = openMails({ config, sql, phi: phiOf(config), log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),
@@ -225,6 +260,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
 		look,
 		...(mails === null ? [] : [mails.loop]),
+		prices,
 		{
 			name: 'watch-workers',
 			everyMs: WATCH_EVERY_MS,

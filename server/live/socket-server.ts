@@ -62,6 +62,8 @@ export type LiveServer = {
 	reset(room: RoomName): void;
 	tellDevice(hint: DeviceHint): void;
 	counts(): HubStatus['sockets'];
+	/** Patients per room at this moment. */
+	viewersByRoom(): ReadonlyMap<RoomName, number>;
 	/** Tells everybody, then closes the connections in waves over `withinMs`. */
 	drain(withinMs: number): Promise<void>;
 	close(): Promise<void>;
@@ -196,6 +198,13 @@ export const createLiveServer = (parts: LiveParts): LiveServer => {
 			providers: providers.viewers.size,
 			rooms: patients.rooms.count() + providers.rooms.count()
 		}),
+		viewersByRoom: () => {
+			const counts = new Map<RoomName, number>();
+			for (const { rooms } of patients.viewers) {
+				for (const room of rooms) counts.set(room, (counts.get(room) ?? 0) + 1);
+			}
+			return counts;
+		},
 		drain: async (withinMs) => {
 			for (const house of [patients, providers]) {
 				house.send(house.viewers, 'server:draining', { withinMs });

@@ -184,6 +184,16 @@ export const variables = {
 		meaning: 'Polls that one worker process runs at a time.',
 		fallback: '8'
 	}),
+	pollsPerSecond: whole(1, 10_000).register(notes, {
+		name: 'HUB_POLLS_PER_SECOND',
+		meaning: 'Polls a second that all workers together may spend (an unchanged answer is a tenth).',
+		fallback: '50'
+	}),
+	hostConcurrency: whole(1, 100).register(notes, {
+		name: 'HUB_HOST_CONCURRENCY',
+		meaning: 'Reads of one host that may be under way at a time, over all workers.',
+		fallback: '1'
+	}),
 	allowPrivateSources: yesOrNo.register(notes, {
 		name: 'HUB_ALLOW_PRIVATE_SOURCES',
 		meaning: 'Whether sources may be at private addresses (loopback, clinic network).',

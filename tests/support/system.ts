@@ -119,6 +119,8 @@ export const startSystem = async (
 		HUB_MODE: 'development',
 		HUB_ALLOW_PRIVATE_SOURCES: 'true',
 		HUB_DRAIN_MS: '2000',
+		// All simulated clinics are one host.
+		HUB_HOST_CONCURRENCY: '50',
 		DATABASE_URL: database.url,
 		REDIS_URL: redis.url,
 		HUB_REDIS_PREFIX: redis.prefix.replace(/[^a-z0-9-]/g, ''),

@@ -5,6 +5,7 @@ import type { LookupFunction } from 'node:net';
 import type { Connector } from './connector.ts';
 import { LISTING_BYTES } from './fetch-files.ts';
 import { computedBytes, type KeptComputed } from './computed.ts';
+import type { HostManners } from './host-manners.ts';
 import { createHttpClient } from './http-client.ts';
 import { createKept } from './kept-bodies.ts';
 import { createCalCom } from './providers/cal-com.ts';
@@ -45,6 +46,8 @@ export type ConnectorsOptions = {
 	readonly rateBurst?: number;
 	/** The key or token an operator was given for a source; default: none has any. */
 	readonly secretOf?: (sourceKey: string) => string | null;
+	/** Manners towards hosts that other processes share; default: this process's own. */
+	readonly manners?: HostManners;
 };
 
 export type Connectors = Readonly<Record<SourceKind, Connector>> & {

@@ -5,8 +5,9 @@ import type { LookupFunction } from 'node:net';
 import packageFile from '../../package.json' with { type: 'json' };
 import { createGuardedConnect, refusalOfUrl, type Reach } from './address-guard.ts';
 import { explainFault, explainStatus, unheard, type Heard, type Unheard } from './http-faults.ts';
-import { canBeJson, headerOf } from './http-headers.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { canBeJson, headerOf, retryAfterOf } from './http-headers.ts';
+import { createLocalManners, type HostManners, type HostOutcome } from './host-manners.ts';
+import { HOST_BURST, HOST_REQUESTS_PER_S } from './rate-limit.ts';
 import { BodyTooLarge, readBody } from './read-body.ts';
 
 export type HttpClientOptions = {
@@ -24,6 +25,10 @@ export type HttpClientOptions = {
 	readonly bodyBytes?: number | undefined;
 	readonly ratePerSecond?: number | undefined;
 	readonly rateBurst?: number | undefined;
+	/** Reads of one host under way at a time; default 6. */
+	readonly hostConcurrency?: number | undefined;
+	/** Manners shared with other processes; default: those of this one. */
+	readonly manners?: HostManners | undefined;
 };
 
 /** What the client needs to know of a source. */
@@ -56,6 +61,7 @@ const reachOf = (caller: Caller, allowPrivate: boolean): Reach => ({
 });
 
 const MAX_AGENTS = 500;
+const CONNECTIONS = 6;
 const MAX_HEADER_BYTES = 32_768;
 
 const parseUrl = (text: string): URL | null => (URL.canParse(text) ? new URL(text) : null);
@@ -75,7 +81,7 @@ const createAgents = (options: HttpClientOptions, deadlineMs: number): Agents =>
 				connectMs: options.connectMs ?? 5_000,
 				lookup: options.lookup
 			}),
-			connections: 6,
+			connections: CONNECTIONS,
 			maxHeaderSize: MAX_HEADER_BYTES,
 			headersTimeout: options.headersMs ?? deadlineMs,
 			bodyTimeout: options.bodyPauseMs ?? 10_000,
@@ -140,19 +146,35 @@ const mayAskAgain = (ask: Ask, first: Heard | Unheard): boolean =>
 	first.maybeSent &&
 	first.bytes === 0;
 
+/** What an exchange says of its host: a refusal of us counts as a wish for less, never as a puzzle. */
+const outcomeOf = (heard: Heard | Unheard): HostOutcome => {
+	if (!heard.ok) {
+		const isHosts = heard.reason === 'unreachable' || heard.reason === 'timeout';
+		return isHosts ? { state: 'fault', retryAfterMs: null } : { state: 'none' };
+	}
+	const retryAfterMs = retryAfterOf(heard.headers, Date.now());
+	if (heard.status === 429 || heard.status === 403) return { state: 'slow_down', retryAfterMs };
+	return heard.status >= 500 ? { state: 'fault', retryAfterMs } : { state: 'well' };
+};
+
+const mannersOf = (options: HttpClientOptions): HostManners =>
+	options.manners ??
+	createLocalManners({
+		perSecond: options.ratePerSecond ?? HOST_REQUESTS_PER_S,
+		burst: options.rateBurst ?? HOST_BURST,
+		concurrency: options.hostConcurrency ?? CONNECTIONS
+	});
+
 /** Creates the client. close() ends all connections at once. */
 export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 	const deadlineMs = options.deadlineMs ?? 30_000;
 	const maxBytes = options.bodyBytes ?? 32 * 1_048_576;
-	const rate = createRateLimit({
-		perSecond: options.ratePerSecond ?? 20,
-		burst: options.rateBurst ?? 60
-	});
+	const manners = mannersOf(options);
 	const contact = options.contactUrl ?? 'https://slotcast.example/polling';
 	const userAgent = `Slotcast/${packageFile.version} (+${contact})`;
 	const agents = createAgents(options, deadlineMs);
 
-	const exchange = async (ask: Ask): Promise<Heard | Unheard> => {
+	const converse = async (ask: Ask, isPoll: boolean): Promise<Heard | Unheard> => {
 		const url = parseUrl(ask.url);
 		if (url === null || parseUrl(ask.caller.url) === null) {
 			return unheard('misconfigured', 'The address is no URL.', { maybeSent: false });
@@ -161,16 +183,30 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 		const refusal = refusalOfUrl(url, reach);
 		if (refusal !== null) return unheard('refused_address', refusal, { maybeSent: false });
 		const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(deadlineMs)]);
-		if (!(await rate.take(url.host, deadlineMs, signal))) {
+		const turn = await manners.enter({
+			host: url.host,
+			source: ask.caller.key,
+			isPoll,
+			longestMs: deadlineMs,
+			signal
+		});
+		if (turn.state === 'rest') {
+			const more = { maybeSent: false, retryAfterMs: Math.ceil(turn.waitMs) };
+			return unheard('throttled', 'The host rests: several of its sources failed.', more);
+		}
+		if (turn.state === 'full') {
 			return unheard('throttled', 'Our own limit for this host was reached.', { maybeSent: false });
 		}
 		const how = { agent: agents.of(ask.caller, reach), userAgent, maxBytes, signal };
 		const first = await send(ask, how);
-		return mayAskAgain(ask, first) && !signal.aborted ? await send(ask, how) : first;
+		const heard = mayAskAgain(ask, first) && !signal.aborted ? await send(ask, how) : first;
+		await turn.leave(outcomeOf(heard));
+		return heard;
 	};
+	const exchange = (ask: Ask): Promise<Heard | Unheard> => converse(ask, false);
 
 	const read = async (ask: Ask): Promise<Heard | Unheard> => {
-		const heard = await exchange(ask);
+		const heard = await converse(ask, true);
 		if (!heard.ok || heard.status === 304) return heard;
 		if (heard.status !== 200) return explainStatus(heard);
 		if (canBeJson(heard.headers)) return heard;

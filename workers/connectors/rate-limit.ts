@@ -11,14 +11,21 @@ type Bucket = { tokens: number; at: number };
 export type RateOptions = {
 	readonly perSecond: number;
 	readonly burst: number;
+	/** Share of `perSecond` that holds just now; 1 when left out. */
+	readonly share?: () => number;
 	/** Monotonic, ms. */
 	readonly now?: () => number;
 	readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
+/** What one host gets at most, over all sources on it. */
+export const HOST_REQUESTS_PER_S = 20;
+export const HOST_BURST = 60;
+
 const MAX_HOSTS = 10_000;
 
-const waitFor = (ms: number, signal: AbortSignal): Promise<void> =>
+/** Resolves after `ms`, or when the signal says so. */
+export const waitFor = (ms: number, signal: AbortSignal): Promise<void> =>
 	new Promise((done) => {
 		const end = (): void => {
 			clearTimeout(timer);
@@ -46,10 +53,11 @@ export const createRateLimit = (options: RateOptions): RateLimit => {
 		take: async (host, longestMs, signal) => {
 			const bucket = bucketOf(host);
 			const at = now();
-			const gained = ((at - bucket.at) / 1_000) * options.perSecond;
+			const perSecond = options.perSecond * (options.share?.() ?? 1);
+			const gained = ((at - bucket.at) / 1_000) * perSecond;
 			bucket.tokens = Math.min(options.burst, bucket.tokens + gained);
 			bucket.at = at;
-			const waitMs = bucket.tokens >= 1 ? 0 : ((1 - bucket.tokens) / options.perSecond) * 1_000;
+			const waitMs = bucket.tokens >= 1 ? 0 : ((1 - bucket.tokens) / perSecond) * 1_000;
 			if (waitMs > longestMs || signal.aborted) return false;
 			bucket.tokens -= 1;
 			if (waitMs > 0) await wait(waitMs, signal);

@@ -1,12 +1,12 @@
-// When to poll a source again, and how long a poll may take. Pure: chance and durations are
-// arguments. A planner that learns rates and demand takes the place of decideNextPoll later.
+// When a source may be polled again, and how long a poll may take. Pure: chance and durations are
+// arguments. When a poll is worth it, after that, is the policy's matter (poll-policy.ts).
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#domain/time.ts';
 import { unreachable } from '#domain/result.ts';
 import type { SilentReason } from '#domain/answer.ts';
 
 export type PollOutcome =
-	/** `maxAgeMs`: the source asks not to be asked sooner. */
-	| { readonly state: 'spoken'; readonly maxAgeMs: number | null }
+	/** `maxAgeMs`: the source asks not to be asked sooner. `plannedMs`: what the policy wants. */
+	| { readonly state: 'spoken'; readonly maxAgeMs: number | null; readonly plannedMs?: number }
 	/** The answer shrank too much to be believed at once. */
 	| { readonly state: 'suspect' }
 	/** `failures`: silent polls in a row, this one included. */
@@ -61,6 +61,10 @@ const backoffMs = (plan: PollPlan, failures: number, reason: SilentReason): numb
 	return Math.max(plan.minIntervalMs, grown / 2 + (grown / 2) * plan.chance);
 };
 
+/** W1: after a good answer nothing is planned sooner, ms. */
+export const floorMs = (minIntervalMs: number, maxAgeMs: number | null): number =>
+	Math.max(minIntervalMs, Math.min(maxAgeMs ?? 0, MAX_AGE_LIMIT_MS));
+
 /**
  * Milliseconds until the next poll. W1: never sooner than the source's shortest interval, its
  * max-age or its Retry-After. W2: silence doubles the pause up to five minutes, with jitter; a
@@ -70,8 +74,9 @@ export const decideNextPoll = (plan: PollPlan): number => {
 	const { outcome, minIntervalMs, chance } = plan;
 	switch (outcome.state) {
 		case 'spoken': {
-			const asked = Math.min(outcome.maxAgeMs ?? 0, MAX_AGE_LIMIT_MS);
-			return Math.round(Math.max(minIntervalMs, asked) * (1 + SPREAD * chance));
+			const floor = floorMs(minIntervalMs, outcome.maxAgeMs) * (1 + SPREAD * chance);
+			// A release is looked for at its very minute: a plan gets no spread of its own.
+			return Math.round(Math.max(floor, outcome.plannedMs ?? 0));
 		}
 		case 'suspect':
 			return minIntervalMs;

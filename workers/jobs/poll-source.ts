@@ -18,7 +18,8 @@ import type { Connectors } from '../connectors/connectors.ts';
 import type { Queues } from '../queues.ts';
 import { askSource, type Asked } from './ask-source.ts';
 import { compareAnswer } from './compare-answer.ts';
-import { decideDeadline, decideNextPoll } from './plan-poll.ts';
+import { decideDeadline, decideNextPoll, floorMs } from './plan-poll.ts';
+import type { PollPlan, PollPolicy } from './poll-policy.ts';
 import { createPollMemory, type Basis, type PollMemory } from './poll-memory.ts';
 
 export type PollDeps = {
@@ -30,6 +31,8 @@ export type PollDeps = {
 		readonly addAlerts: (scheduleIds: readonly ScheduleId[]) => Promise<unknown>;
 	};
 	readonly log: Log;
+	/** Plans the next poll; left out, every source is asked at its shortest interval. */
+	readonly policy?: PollPolicy;
 };
 
 export type PollReport =
@@ -78,6 +81,21 @@ const isMirrored = (answer: SpokenAnswer, commit: PollCommit, suspect: Suspect |
 	suspect === null &&
 	commit.kept === 0;
 
+const planNext = async (
+	{ policy }: PollDeps,
+	{ sourceId, source, pollStartedAt }: PollClaim,
+	{ listing, maxAgeMs }: SpokenAnswer,
+	changes: number
+): Promise<PollPlan | null> =>
+	(await policy?.plan({
+		sourceId,
+		url: source.url,
+		startedAt: pollStartedAt,
+		changes,
+		unchanged: listing.form === 'unchanged',
+		floorMs: floorMs(source.minIntervalMs, maxAgeMs)
+	})) ?? null;
+
 const storeAnswer = async (
 	deps: PollDeps,
 	memory: PollMemory,
@@ -89,10 +107,12 @@ const storeAnswer = async (
 	let mirrored = false;
 	try {
 		const { changes, suspect } = await compareAnswer(deps.sql, claim, answer);
+		const plan = suspect === null ? await planNext(deps, claim, answer, changes.length) : null;
+		const { maxAgeMs } = answer;
+		const plannedMs = plan?.nextInMs ?? 0;
 		const nextPollInMs = decideNextPoll({
 			minIntervalMs: claim.source.minIntervalMs,
-			outcome:
-				suspect === null ? { state: 'spoken', maxAgeMs: answer.maxAgeMs } : { state: 'suspect' },
+			outcome: suspect === null ? { state: 'spoken', maxAgeMs, plannedMs } : { state: 'suspect' },
 			chance: Math.random()
 		});
 		const done = await commitPoll(deps.sql, { claim, answer, changes, nextPollInMs, suspect });
@@ -106,6 +126,7 @@ const storeAnswer = async (
 		if (entries.length > 0) deps.publish(entries);
 		await Promise.all([
 			deps.queues.addPoll(claim.sourceId, nextPollInMs, claim.gen),
+			plan?.keep(),
 			touched.length > 0 ? deps.queues.addAlerts(touched) : null
 		]);
 		const { form } = answer.listing;
