@@ -7,7 +7,7 @@ const postgres = `${support}/setup-postgres.ts`;
 const redis = `${support}/setup-redis.ts`;
 const web = `${support}/setup-web.ts`;
 
-const suffixes = ['pg', 'redis', 'hub', 'e2e', 'sim'];
+const suffixes = ['pg', 'redis', 'hub', 'e2e', 'sim', 'chaos'];
 
 type Kind = { include: string; setup: string[]; timeoutMs: number; order: number };
 
@@ -51,6 +51,13 @@ export default defineConfig({
 				setup: [postgres, redis, web],
 				timeoutMs: 90_000,
 				order: 4
+			}),
+			// Alone on the machine: it measures nothing, but it needs every core to get through.
+			project('chaos', {
+				include: '.chaos.test.ts',
+				setup: [],
+				timeoutMs: 420_000,
+				order: 5
 			})
 		]
 	}

@@ -127,7 +127,7 @@ export type HubApi = {
 	joinWaiting(
 		device: DeviceKey,
 		command: JoinWaiting
-	): Promise<Result<WaitingView, 'waiting_limit' | 'schedule_unknown'>>;
+	): Promise<Result<WaitingView, 'waiting_limit' | 'schedule_unknown' | 'request_reused'>>;
 	/** A time that was kept for this device goes to the next in line. */
 	leaveWaiting(device: DeviceKey, id: WaitingId): Promise<Result<null, 'waiting_unknown'>>;
 	/** After unanswered offers: yes, still waiting, in the old place. */

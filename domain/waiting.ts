@@ -3,7 +3,7 @@
 import type { AlertCriteria } from './alert.ts';
 import { matchesDayPart, matchesSchedule } from './board.ts';
 import type { VisitKind } from './codes.ts';
-import type { HoldId, ScheduleId, SlotId, WaitingId } from './ids.ts';
+import type { DeviceKey, HoldId, ScheduleId, SlotId, WaitingId } from './ids.ts';
 import { checkInsurance, type InsuranceAnswer } from './insurance.ts';
 import { MINUTE_MS, type Instant } from './time.ts';
 
@@ -47,6 +47,7 @@ export const MAX_WAITING_PER_DEVICE = 5;
 /** A person in line, longest waiting first. */
 export type Waiter = {
 	readonly id: WaitingId;
+	readonly device: DeviceKey;
 	readonly criteria: WaitingCriteria;
 	/** Times this person let pass. */
 	readonly passed: ReadonlySet<SlotId>;
@@ -80,25 +81,32 @@ export const fits = (criteria: WaitingCriteria, time: FreeTime): boolean =>
 export type PlannedOffer = { readonly waiter: Waiter; readonly slotId: SlotId };
 
 /**
- * G5: who joined first is asked first, and is offered the soonest time that fits; each place goes
- * to one person. `waiters` longest waiting first. O(waiters × times).
+ * G1: who joined first is asked first, and is offered the soonest time that fits; each place goes
+ * to one person, and one person is asked about one time at a time. `waiters` longest waiting first.
+ * O(waiters × times).
  */
 export const planOffers = (
 	waiters: readonly Waiter[],
 	times: readonly FreeTime[]
 ): PlannedOffer[] => {
-	const soonest = times.toSorted((a, b) => a.startsAt - b.startsAt || a.slotId - b.slotId);
-	const left = new Map(soonest.map(({ slotId, places }) => [slotId, places]));
+	const open = times
+		.filter(({ places }) => places > 0)
+		.toSorted((a, b) => a.startsAt - b.startsAt || a.slotId - b.slotId);
+	const left = new Map(open.map(({ slotId, places }) => [slotId, places]));
+	const asked = new Set<DeviceKey>();
 	const offers: PlannedOffer[] = [];
 	for (const waiter of waiters) {
-		const found = soonest.find(
-			(time) =>
-				(left.get(time.slotId) ?? 0) > 0 &&
-				!waiter.passed.has(time.slotId) &&
-				fits(waiter.criteria, time)
+		if (open.length === 0) break;
+		if (asked.has(waiter.device)) continue;
+		const at = open.findIndex(
+			(time) => !waiter.passed.has(time.slotId) && fits(waiter.criteria, time)
 		);
+		const found = open[at];
 		if (found === undefined) continue;
-		left.set(found.slotId, (left.get(found.slotId) ?? 0) - 1);
+		const places = (left.get(found.slotId) ?? 0) - 1;
+		left.set(found.slotId, places);
+		if (places === 0) open.splice(at, 1);
+		asked.add(waiter.device);
 		offers.push({ waiter, slotId: found.slotId });
 	}
 	return offers;

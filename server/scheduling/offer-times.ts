@@ -19,8 +19,7 @@ import {
 	readFreeTimes,
 	readLine,
 	settleOffers,
-	tryLockOffering,
-	type Line
+	tryLockOffering
 } from '../store/waiting.ts';
 
 export type OfferDeps = {
@@ -38,7 +37,7 @@ export type MadeOffer = {
 };
 
 /** People and times looked at in one round; the rest waits for the next. */
-const LINE = 500;
+const LINE = 10_000;
 const TIMES = 1_000;
 const OFFERS_PER_ROUND = 50;
 /** An offer comes on top of what the person holds already. */
@@ -50,9 +49,9 @@ const NO_LIMIT = 1_000_000;
  */
 const offer = async (
 	{ sql, publish, ttlMs = OFFER_TTL_MS }: OfferDeps,
-	{ waiter, slotId }: PlannedOffer,
-	device: DeviceKey
+	{ waiter, slotId }: PlannedOffer
 ): Promise<MadeOffer | null> => {
+	const { device } = waiter;
 	const made = await sql.begin(async (tx) => {
 		await lockDevice(tx, device);
 		if (!(await lockWaiter(tx, waiter.id))) return null;
@@ -69,11 +68,29 @@ const offer = async (
 	return { device, waitingId: waiter.id, holdId: made.hold.id };
 };
 
-const plan = async (sql: Sql): Promise<{ line: Line; planned: PlannedOffer[] }> => {
-	const line = await readLine(sql, LINE);
-	const times =
-		line.length === 0 ? [] : await readFreeTimes(sql, { leadMs: OFFER_LEAD_MS, limit: TIMES });
-	return { line, planned: planOffers(line, times).slice(0, OFFERS_PER_ROUND) };
+const plan = async (sql: Sql): Promise<PlannedOffer[]> => {
+	const times = await readFreeTimes(sql, { leadMs: OFFER_LEAD_MS, limit: TIMES });
+	if (times.length === 0) return [];
+	return planOffers(await readLine(sql, LINE), times).slice(0, OFFERS_PER_ROUND);
+};
+
+/** One offer that fails takes nothing from the others; it is thrown only when none was made. */
+const offerAll = async (
+	deps: OfferDeps,
+	planned: readonly PlannedOffer[]
+): Promise<readonly MadeOffer[]> => {
+	const made: MadeOffer[] = [];
+	let fault: unknown = null;
+	for (const one of planned) {
+		try {
+			const kept = await offer(deps, one);
+			if (kept !== null) made.push(kept);
+		} catch (error) {
+			fault ??= error;
+		}
+	}
+	if (made.length === 0 && fault !== null) throw fault;
+	return made;
 };
 
 /** G5: returns the offers made, already kept and published. */
@@ -82,13 +99,5 @@ export const offerTimes = (deps: OfferDeps) => async (): Promise<readonly MadeOf
 		// Only the lock is held here; each offer is a transaction of its own.
 		if (!(await tryLockOffering(tx))) return [];
 		await settleOffers(deps.sql, MAX_LAPSES);
-		const { line, planned } = await plan(deps.sql);
-		const devices = new Map(line.map(({ id, device }) => [id, device]));
-		const made: MadeOffer[] = [];
-		for (const one of planned) {
-			const device = devices.get(one.waiter.id);
-			const kept = device === undefined ? null : await offer(deps, one, device);
-			if (kept !== null) made.push(kept);
-		}
-		return made;
+		return await offerAll(deps, await plan(deps.sql));
 	});

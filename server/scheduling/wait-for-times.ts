@@ -20,7 +20,7 @@ type Deps = {
 	readonly sql: Sql;
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 };
-type Joined = Result<WaitingView, 'waiting_limit' | 'schedule_unknown'>;
+type Joined = Result<WaitingView, 'waiting_limit' | 'schedule_unknown' | 'request_reused'>;
 
 const criteriaOf = ({ requestId: _requestId, ...criteria }: JoinWaiting): WaitingCriteria =>
 	criteria;
@@ -46,9 +46,9 @@ export const joinWaiting =
 			const criteria = criteriaOf(command);
 			const existing = await readWaiting(tx, device);
 			const before = await findRequest(tx, device, command.requestId);
-			const same = existing.find(
-				(one) => one.id === before?.reply.id || textOf(one.criteria) === textOf(criteria)
-			);
+			const fingerprint = `wait:${textOf(criteria)}`;
+			if (before !== null && before.fingerprint !== fingerprint) return refuse('request_reused');
+			const same = existing.find((one) => textOf(one.criteria) === textOf(criteria));
 			if (same !== undefined) return ok(same);
 			if (existing.length >= MAX_WAITING_PER_DEVICE) return refuse('waiting_limit');
 			if (criteria.scheduleId !== null) {
@@ -57,8 +57,9 @@ export const joinWaiting =
 			}
 			const id = WaitingId.parse(randomUUID());
 			await insertWaiting(tx, device, id, criteria);
-			const kept = { fingerprint: `wait:${textOf(criteria)}`, reply: { id } };
-			if (before === null) await keepRequest(tx, device, command.requestId, kept);
+			if (before === null) {
+				await keepRequest(tx, device, command.requestId, { fingerprint, reply: { id } });
+			}
 			const made = (await readWaiting(tx, device)).find((one) => one.id === id);
 			return ok(must(made, 'the place just taken'));
 		});

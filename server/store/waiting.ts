@@ -63,11 +63,14 @@ const viewOf = ({ id, criteria, state, joinedAt, ahead, ...row }: Row): WaitingV
 export const readWaiting = async (sql: Queryable, device: DeviceKey): Promise<WaitingView[]> => {
 	const rows = await sql<Row[]>`
 		select e.id, e.state, e.joined_at as "joinedAt", ${criteriaObject(sql)},
-			(select count(*)::int from waiting_entries o
-				where o.specialty = e.specialty and o.region = e.region and o.nr < e.nr
-					and o.state <> 'paused' and o.device_key <> e.device_key
+			(select count(distinct o.device_key)::int from waiting_entries o
+				where o.nr < e.nr and o.state <> 'paused' and o.device_key <> e.device_key
+					and (o.specialty, o.region) = (e.specialty, e.region)
 					and (o.schedule_id is null or e.schedule_id is null
-						or o.schedule_id = e.schedule_id)) as ahead,
+						or o.schedule_id = e.schedule_id)
+				or o.nr < e.nr and o.state <> 'paused' and o.device_key <> e.device_key
+					and exists (select 1 from schedules c where may_want(e, c) and may_want(o, c))
+			) as ahead,
 			h.id as "holdId", h.slot_id as "slotId", c.id as "offeredScheduleId",
 			c.practitioner_name as "practitionerName", c.zone, s.starts_at as "startsAt",
 			c.plan_ids as "planIds",
@@ -114,22 +117,23 @@ export const settleOffers = async (sql: Queryable, maxLapses: number): Promise<n
 	return row?.settled ?? 0;
 };
 
-export type Line = readonly (Waiter & { readonly device: DeviceKey })[];
-
-/** Who waits, longest first. */
-export const readLine = async (sql: Queryable, limit: number): Promise<Line> => {
+/** Who waits, longest first; whoever has a time kept for them already is not asked meanwhile. */
+export const readLine = async (sql: Queryable, limit: number): Promise<Waiter[]> => {
 	const rows = await sql<
 		{ id: WaitingId; device: DeviceKey; criteria: WaitingCriteria; passed: SlotId[] }[]
 	>`
 		select e.id, e.device_key as device, ${criteriaObject(sql)},
 			coalesce((select array_agg(p.slot_id) from waiting_passed p where p.entry_id = e.id),
 				'{}') as passed
-		from waiting_entries e where e.state = 'waiting' order by e.nr limit ${limit}`;
+		from waiting_entries e where e.state = 'waiting' and not exists (select 1
+			from waiting_entries o where o.device_key = e.device_key and o.state = 'offered')
+		order by e.nr limit ${limit}`;
 	return rows.map(({ passed, ...row }) => ({ ...row, passed: new Set(passed) }));
 };
 
 /**
- * Free times that anybody in line might want, soonest first; the finer wishes are the caller's.
+ * Free times that somebody in line would take, soonest first; only the time of day is left to the
+ * caller.
  * Only of sources whose last answer is fresh enough to promise something by.
  */
 export const readFreeTimes = (
@@ -151,9 +155,15 @@ export const readFreeTimes = (
 			and o.checked_at > clock_timestamp() - o.fresh_for_ms * interval '1 millisecond'
 			and s.remaining > live_claims(s.claim_untils, clock_timestamp())
 			and exists (select 1 from waiting_entries e
-				where e.state = 'waiting' and e.specialty = any (c.specialty_ids)
-					and (e.schedule_id is null or e.schedule_id = c.id)
-					and (cardinality(c.regions) = 0 or e.region = any (c.regions)))
+				where e.state = 'waiting' and may_want(e, c)
+					and (e.plan is null or cardinality(coalesce(c.plan_ids, '{}')) = 0
+						or e.plan = any (c.plan_ids))
+					and (e.language is null or cardinality(c.languages) = 0
+						or e.language = any (c.languages))
+					and (cardinality(e.kinds) = 0 or cardinality(coalesce(nullif(s.kinds, '{}'),
+						c.kinds)) = 0 or e.kinds && coalesce(nullif(s.kinds, '{}'), c.kinds))
+					and not exists (select 1 from waiting_passed p
+						where p.entry_id = e.id and p.slot_id = s.id))
 		order by s.starts_at, s.id limit ${limit}`;
 
 /** Locks the entry while an offer is made for it; false = it waits no more. */
@@ -179,8 +189,6 @@ export const countWaiting = async (sql: Queryable, sourceId: SourceId): Promise<
 	const [row] = await sql<{ count: number }[]>`
 		select count(*)::int as count from waiting_entries e
 		where e.state <> 'paused' and exists (select 1 from schedules c
-			where c.source_id = ${sourceId} and e.specialty = any (c.specialty_ids)
-				and (e.schedule_id is null or e.schedule_id = c.id)
-				and (cardinality(c.regions) = 0 or e.region = any (c.regions)))`;
+			where c.source_id = ${sourceId} and may_want(e, c))`;
 	return row?.count ?? 0;
 };

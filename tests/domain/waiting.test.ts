@@ -1,7 +1,7 @@
 // Who is offered what: the rules of the line, on their own.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ScheduleId, SlotId, WaitingId } from '#domain/ids.ts';
+import { DeviceKey, ScheduleId, SlotId, WaitingId } from '#domain/ids.ts';
 import { toInstant } from '#domain/time.ts';
 import { fits, planOffers, type FreeTime, type Waiter } from '#domain/waiting.ts';
 
@@ -22,6 +22,7 @@ const waiter = (
 		zone: 'America/Denver',
 		...over
 	},
+	device: DeviceKey.parse(String(nr).padStart(64, 'd')),
 	passed: new Set(passed.map((id) => SlotId.parse(id)))
 });
 
@@ -62,6 +63,12 @@ test('[G1] the soonest time goes to who waited longest, and a passed one to the 
 		['2', 1],
 		['3', 3]
 	]);
+});
+
+test('[G14] one person in two lists is asked about one time at a time', () => {
+	const twice = [waiter(1), { ...waiter(2), device: waiter(1).device }, waiter(3)];
+	const offers = planOffers(twice, [time(1), time(2), time(3)]);
+	expect(offers.map((offer) => offer.waiter.id.slice(-1))).toEqual(['1', '3']);
 });
 
 const anyWaiter = fc.record({

@@ -245,6 +245,71 @@ test('[G10] never fewer are ahead than are asked before', async () => {
 	expect((await mine(all.device)).ahead).toBe(2);
 	// Whoever waits for another provider only is not before me.
 	expect((await mine(other.device)).ahead).toBe(2);
+	// Somebody of another region is before me when a provider serves both.
+	await world.addSchedule(await world.addSource(), { regions: ['US-MT', 'US-ID'] });
+	const neighbour = await join({ region: 'US-ID' });
+	expect((await mine(neighbour.device)).ahead).toBe(2);
+});
+
+test('[G1] a long line that nothing fits, and many times that fit nobody, hide nobody', async () => {
+	await world.sql`
+		insert into waiting_entries (id, device_key, specialty, region, kinds, day_part, zone, plan)
+		select gen_random_uuid(), md5(i::text) || md5(i::text), 'dermatology', 'US-MT', '{}', 'any',
+			'America/Denver', 'medicare'
+		from generate_series(1, 1500) i`;
+	const takes = await world.addSchedule(world.sourceId, { planIds: ['medicaid'] });
+	await world.sql`
+		insert into slots (source_id, schedule_id, key, starts_at, ends_at, status, capacity, remaining,
+			source_slot_id)
+		select ${world.sourceId}, ${takes}, 'many-' || i,
+			now() + i * interval '1 minute' + interval '1 hour',
+			now() + i * interval '1 minute' + interval '65 minutes', 'free', 1, 1, 'many-' || i
+		from generate_series(1, 1200) i`;
+	const last = await join({ language: 'es', plan: 'medicaid' });
+	expect(await round()).toEqual([]);
+	const speaks = await world.addSchedule(world.sourceId, {
+		planIds: ['medicaid'],
+		languages: ['es']
+	});
+	const slotId = await world.addSlot(speaks, { inMs: 40 * 24 * 60 * MINUTE_MS });
+	expect((await round()).map(({ device }) => device)).toEqual([last.device]);
+	expect(await mine(last.device)).toMatchObject({ offer: { slotId } });
+});
+
+test('[G9] a hold that is just being confirmed is not taken for one that ran out', async () => {
+	await join();
+	await world.addSlot(world.scheduleId);
+	const { holdId } = must((await round())[0]);
+	const standing = { state: 'offered', lapses: 0 };
+	const read = () => world.sql`select state, lapses from waiting_entries`;
+	await world.ageHold(holdId);
+	await world.sql.begin(async (tx) => {
+		await tx`update holds set state = 'confirming', expires_at = 'infinity' where id = ${holdId}`;
+		await round();
+		expect(await read()).toEqual([standing]);
+	});
+	await round();
+	expect(await read()).toEqual([standing]);
+});
+
+test('[G14] one person in two lists is kept one time at a time', async () => {
+	const device = makeDevice();
+	await join({}, device);
+	await join({ kinds: ['video'] }, device);
+	await world.addSlot(world.scheduleId);
+	await world.addSlot(world.scheduleId);
+	expect(await round()).toHaveLength(1);
+	expect(await round()).toEqual([]);
+});
+
+test('[G2] a request id that was used for another wish is refused', async () => {
+	const device = makeDevice();
+	const first = wish();
+	await world.api.joinWaiting(device, first);
+	expect(await world.api.joinWaiting(device, { ...first, plan: 'medicaid' })).toEqual({
+		ok: false,
+		reason: 'request_reused'
+	});
 });
 
 test('[G11] an offer that breaks off in the middle leaves neither offer nor hold', async () => {

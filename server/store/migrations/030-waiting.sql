@@ -40,7 +40,6 @@ begin
 	for v_entry in
 		select e.id, h.slot_id,
 			case
-				when h.id is null then 'passed'
 				when h.state = 'booked' or b.state = 'handed_over' then 'answered'
 				when h.state in ('released', 'rejected') then 'passed'
 				when h.state = 'expired' then 'lapsed'
@@ -48,11 +47,12 @@ begin
 				else 'open'
 			end as became
 		from waiting_entries e
-		left join holds h on h.id = e.hold_id
+		join holds h on h.id = e.hold_id
 		left join bookings b on b.hold_id = h.id
 		where e.state = 'offered'
 		order by e.nr
-		for update of e skip locked
+		-- The hold too: who is just confirming or extending it is left for the next round.
+		for update of e, h skip locked
 	loop
 		continue when v_entry.became = 'open';
 		v_count := v_count + 1;
@@ -60,10 +60,8 @@ begin
 			delete from waiting_entries where id = v_entry.id;
 			continue;
 		end if;
-		if v_entry.slot_id is not null then
-			insert into waiting_passed (entry_id, slot_id) values (v_entry.id, v_entry.slot_id)
-			on conflict do nothing;
-		end if;
+		insert into waiting_passed (entry_id, slot_id) values (v_entry.id, v_entry.slot_id)
+		on conflict do nothing;
 		update waiting_entries e
 		set hold_id = null,
 			lapses = e.lapses + case when v_entry.became = 'lapsed' then 1 else 0 end,
@@ -71,5 +69,14 @@ begin
 				then 'paused' else 'waiting' end
 		where e.id = v_entry.id;
 	end loop;
+	-- The hold is no longer known: the slot was forgotten with it.
+	update waiting_entries set state = 'waiting' where state = 'offered' and hold_id is null;
 	return v_count;
 end $$;
+
+-- Whether somebody who waits for these could be offered a time of this provider.
+create function may_want(p_entry waiting_entries, p_schedule schedules) returns boolean
+language sql immutable parallel safe
+return p_entry.specialty = any (p_schedule.specialty_ids)
+	and (p_entry.schedule_id is null or p_entry.schedule_id = p_schedule.id)
+	and (cardinality(p_schedule.regions) = 0 or p_entry.region = any (p_schedule.regions));

@@ -26,4 +26,4 @@ test('[Z13] 100,000 attempts while everything is killed: none booked twice, none
 	expect(report.lostReplies).toBeGreaterThanOrEqual(100);
 	expect(counts.booked).toBeGreaterThanOrEqual(100);
 	expect(report.overHttp).toBeGreaterThanOrEqual(ATTEMPTS / 20);
-}, 420_000);
+});
