@@ -21,7 +21,8 @@ import {
 	makeAnswer,
 	makeFacts,
 	makeSilence,
-	makeSource
+	makeSource,
+	ofEveryKind
 } from '../fakes.ts';
 
 let database: TestDatabase;
@@ -55,7 +56,7 @@ const createWorker = (...answers: Parameters<typeof createFakeConnector>) => {
 	const connector = createFakeConnector(...answers);
 	const poll = createPollSource({
 		sql: database.sql,
-		connectors: { 'fhir-slots': connector, 'smart-scheduling-links': connector },
+		connectors: ofEveryKind(connector),
 		publish: () => {},
 		queues,
 		log,
