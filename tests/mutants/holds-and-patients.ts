@@ -19,6 +19,17 @@ export const holdsAndPatients: readonly Mutant[] = [
 		catcher: 'H1'
 	},
 	{
+		name: 'expiry-by-the-hubs-clock',
+		why: 'a hub whose clock is wrong takes holds away early, or never ends them',
+		file: 'server/store/holds.ts',
+		find: "to_timestamp(${at}::double precision / 1000))`;\n\tif (row === undefined) throw new Error('place_hold",
+		replace:
+			"to_timestamp(${at ?? Date.now()}::double precision / 1000))`;\n\tif (row === undefined) throw new Error('place_hold",
+		project: 'pg',
+		tests: placing,
+		catcher: 'H16'
+	},
+	{
 		name: 'hold-without-looking',
 		why: 'two people hold, and then book, the same time',
 		file: holdsSql,

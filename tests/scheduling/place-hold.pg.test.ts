@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { HoldId, SlotId } from '#domain/ids.ts';
-import { isLive } from '#domain/hold.ts';
-import { toInstant } from '#domain/time.ts';
+import { HOLD_TTL_MS, isLive } from '#domain/hold.ts';
+import { must } from '#domain/result.ts';
+import { HOUR_MS, toInstant } from '#domain/time.ts';
 import { placeHold } from '#server/store/holds.ts';
 import { until } from '../support/until.ts';
 import { createWorld, makeDevice, makeRequest, type World } from './world.ts';
@@ -225,3 +226,28 @@ test('[H9] letting go of a hold that ran out says so', async () => {
 	const read = await world.api.readHold(held.device, held.id);
 	expect(read).toMatchObject({ value: { state: 'expired', ttlMs: 0 } });
 });
+
+test.each([-1, 1])(
+	'[H16] a hub whose clock is %d day wrong grants the same minutes',
+	async (days) => {
+		const slotId = await world.addSlot(world.scheduleId);
+		vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * 24 * HOUR_MS });
+		try {
+			const held = await world.hold(slotId);
+			expect(held.ttlMs).toBeGreaterThan(HOLD_TTL_MS - 60_000);
+			expect(held.ttlMs).toBeLessThanOrEqual(HOLD_TTL_MS);
+			const [row] = await world.sql<{ leftMs: number }[]>`
+			select extract(epoch from expires_at - clock_timestamp())::float8 * 1000 as "leftMs"
+			from holds where id = ${held.id}`;
+			expect(must(row).leftMs).toBeGreaterThan(HOLD_TTL_MS - 60_000);
+			expect(must(row).leftMs).toBeLessThanOrEqual(HOLD_TTL_MS);
+			const again = { slotId, requestId: makeRequest() };
+			expect(await world.api.placeHold(makeDevice(), again)).toEqual({
+				ok: false,
+				reason: 'slot_taken'
+			});
+		} finally {
+			vi.useRealTimers();
+		}
+	}
+);
