@@ -86,7 +86,8 @@ export const makeSource = (over: Partial<SourceSettings> = {}): SourceSettings =
 		url: 'http://127.0.0.1:9/fhir',
 		minIntervalMs: 250,
 		allowPrivate: true,
-		booking: 'fhir',
+		// A publisher that only lists cannot be booked at (A77).
+		booking: over.kind === 'smart-scheduling-links' ? 'link' : 'fhir',
 		...over
 	});
 
