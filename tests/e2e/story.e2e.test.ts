@@ -49,7 +49,7 @@ test('[U16] a change at the clinic reaches the board, a booking reaches clinic a
 	await fillIn(page);
 	await page.getByRole('button', { name: 'Confirm this visit' }).click();
 	await page.getByRole('heading', { name: 'Your visit is booked' }).waitFor();
-	await staff.page.getByText('Rosa M.').waitFor();
+	await staff.page.getByText('Rosa M.', { exact: true }).waitFor();
 	const appointments = await until(() => town.clinic.appointments().length === 1);
 	expect(appointments).toBe(true);
 
