@@ -6,11 +6,11 @@ const STEP_MS = 10;
 
 /**
  * Asks again and again until `condition` gives something true, and returns that. A condition that
- * throws counts as not yet true. Rejects after `timeoutMs` (default 10 s) with the last error.
+ * throws counts as not yet true. Rejects after `timeoutMs` (default 20 s) with the last error.
  */
 export const until = async <T>(
 	condition: () => T | Promise<T>,
-	{ timeoutMs = 10_000, what = '' }: { timeoutMs?: number; what?: string } = {}
+	{ timeoutMs = 20_000, what = '' }: { timeoutMs?: number; what?: string } = {}
 ): Promise<Exclude<T, Falsy>> => {
 	const deadline = performance.now() + timeoutMs;
 	let last: unknown;
