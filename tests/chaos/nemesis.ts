@@ -77,9 +77,10 @@ const actions = (stage: Stage, random: Random): Record<FaultName, () => Promise<
 		'workers stopped': () => pause(stage.workers, random.int(...STOPPED_MS)),
 		'clinic in trouble': async () => {
 			const trouble = random.pick(clinicTroubles);
-			stage.clinic.setFault(trouble);
+			const clinic = random.pick(stage.clinics);
+			clinic.setFault(trouble);
 			await sleep(random.int(...STOPPED_MS));
-			stage.clinic.clearFault(trouble.kind);
+			clinic.clearFault(trouble.kind);
 		}
 	};
 };
@@ -104,9 +105,10 @@ export const startNemesis = (stage: Stage, random: Random): Nemesis => {
 	};
 	const desk = async (): Promise<void> => {
 		while (!ending.signal.aborted) {
-			const standing = stage.clinic.appointments().filter(({ status }) => status === 'booked');
+			const clinic = random.pick(stage.clinics);
+			const standing = clinic.appointments().filter(({ status }) => status === 'booked');
 			const victim = standing.length > 3 ? random.pick(standing) : undefined;
-			if (victim !== undefined && stage.clinic.cancelAppointment(victim.id)) cancelled += 1;
+			if (victim !== undefined && clinic.cancelAppointment(victim.id)) cancelled += 1;
 			await sleep(DESK_EVERY_MS);
 		}
 	};
@@ -117,7 +119,7 @@ export const startNemesis = (stage: Stage, random: Random): Nemesis => {
 		stop: async () => {
 			ending.abort();
 			await running;
-			stage.clinic.setFault(null);
+			for (const clinic of stage.clinics) clinic.setFault(null);
 		}
 	};
 };

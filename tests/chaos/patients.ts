@@ -25,8 +25,8 @@ export type PatientsOptions = {
 	readonly atOnce: number;
 };
 
-/** Four of five requests go to the hot slots. */
-const HOT_SHARE = 0.8;
+/** Nine of ten requests go to the hot slots. */
+const HOT_SHARE = 0.9;
 const TRIES = 5;
 /** How long a patient waits before asking again, ms. */
 const PAUSE_MS = [50, 250] as const;

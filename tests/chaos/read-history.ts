@@ -51,7 +51,8 @@ export const readHistory = async (
 	const clockOffsetMs = Date.now() - performance.now();
 	const ours = new Map(slots.map(({ id, clinicId }) => [clinicId, id]));
 	const holds = await readHolds(stage);
-	const appointments: ClinicAppointment[] = stage.clinic.appointments().map((made) => ({
+	const booked = stage.clinics.flatMap((clinic) => clinic.appointments());
+	const appointments: ClinicAppointment[] = booked.map((made) => ({
 		slotId: ours.get(made.slotId) ?? -1,
 		bookingId: bookingOf(made.identifiers),
 		isCancelled: made.status === 'cancelled'

@@ -1,4 +1,4 @@
-// `npm run chaos -- [--attempts 1000000] [--seed 7]`: the long run. Prints what really happened and
+// `npm run chaos -- [--attempts 1000000] [--faults 10] [--seed 7]`: the long run. Prints what really happened and
 // ends with 1 when anything was booked twice, lost, wedged or left unsettled.
 import { parseArgs } from 'node:util';
 import { randomFrom } from '../support/random.ts';
@@ -7,6 +7,7 @@ import { runChaos } from './run-chaos.ts';
 const { values } = parseArgs({
 	options: {
 		attempts: { type: 'string', default: '100000' },
+		faults: { type: 'string', default: '10' },
 		seed: { type: 'string', default: String((Date.now() & 0x7fffffff) + 1) }
 	}
 });
@@ -18,7 +19,7 @@ const say = (line: string): void => {
 say(`seed ${values.seed}`);
 const { violations, counts, faults, ...rest } = await runChaos({
 	attempts: Number(values.attempts),
-	faultsEach: 10,
+	faultsEach: Number(values.faults),
 	random: randomFrom(Number(values.seed)),
 	onProgress: say
 });

@@ -19,14 +19,15 @@ import { openLossyDoor, type LossyDoor } from './lossy-door.ts';
 export const HOLD_TTL_MS = 1_000;
 const HUBS = 2;
 const POOL = 8;
-const CLINIC = 'bluestem';
+/** Every change of a clinic waits for the commit of the one before: three get through more. */
+const CLINICS = ['bluestem', 'prairie-lantern', 'cedar-harbor'];
 /** Slots about to begin are left alone. */
 const MARGIN = '2 hours';
 
 export type Stage = {
 	readonly sql: Sql;
 	readonly system: System;
-	readonly clinic: RunningClinic;
+	readonly clinics: readonly RunningClinic[];
 	readonly redis: MortalRedis;
 	readonly doors: readonly LossyDoor[];
 	readonly hubs: TestProcess[];
@@ -80,7 +81,7 @@ export const createStage = async (options: StageOptions): Promise<Stage & AsyncD
 		redis: { url: redis.url, prefix: 'chaos' }
 	};
 	const system = await startSystem({
-		keys: [CLINIC],
+		keys: CLINICS,
 		slotCount: options.slotCount,
 		minIntervalMs: 1_000,
 		servers
@@ -101,7 +102,7 @@ export const createStage = async (options: StageOptions): Promise<Stage & AsyncD
 	const stage: Stage = {
 		sql,
 		system,
-		clinic: must(system.clinics.clinics[0]),
+		clinics: system.clinics.clinics,
 		redis,
 		doors,
 		hubs: await Promise.all(ports.map((_, nr) => startHub(nr))),
@@ -127,6 +128,11 @@ export const createStage = async (options: StageOptions): Promise<Stage & AsyncD
 			rmSync(folder, { recursive: true, force: true });
 		}
 	};
-	await until(async () => (await stage.freeSlots()).length > 0, { timeoutMs: 60_000 });
+	const isRead = async (): Promise<boolean> => {
+		const [row] = await sql<{ silent: number }[]>`
+			select count(*)::int as silent from sources where checked_at is null`;
+		return row?.silent === 0;
+	};
+	await until(isRead, { timeoutMs: 60_000 });
 	return mustClose('chaos stage', stage);
 };
