@@ -19,6 +19,19 @@ export type AlertCriteria = {
 	readonly zone: string;
 };
 
+/** Equal for equal wishes, whatever the order of the kinds. */
+export const criteriaText = (c: AlertCriteria): string =>
+	JSON.stringify([
+		c.specialty,
+		c.region,
+		c.scheduleId,
+		c.kinds.toSorted(),
+		c.plan,
+		c.language,
+		c.dayPart,
+		c.zone
+	]);
+
 export type AlertSubscription = {
 	readonly id: AlertSubscriptionId;
 	readonly criteria: AlertCriteria;

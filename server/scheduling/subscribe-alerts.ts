@@ -1,6 +1,7 @@
 // Asking to be told: subscriptions of one device, and what it was told lately.
 import { randomUUID } from 'node:crypto';
 import {
+	criteriaText,
 	MAX_SUBSCRIPTIONS_PER_DEVICE,
 	type AlertCriteria,
 	type AlertNotice,
@@ -25,18 +26,6 @@ type Subscribed = Result<AlertSubscription, 'subscription_limit' | 'schedule_unk
 const criteriaOf = ({ requestId: _requestId, ...criteria }: SubscribeAlert): AlertCriteria =>
 	criteria;
 
-const textOf = (c: AlertCriteria): string =>
-	JSON.stringify([
-		c.specialty,
-		c.region,
-		c.scheduleId,
-		c.kinds.toSorted(),
-		c.plan,
-		c.language,
-		c.dayPart,
-		c.zone
-	]);
-
 /** L6: asking twice for the same is one subscription, whatever the request ids. */
 export const subscribeAlert =
 	({ sql }: Deps) =>
@@ -47,7 +36,8 @@ export const subscribeAlert =
 			const existing = await readSubscriptions(tx, device);
 			const before = await findRequest(tx, device, command.requestId);
 			const same = existing.find(
-				(one) => one.id === before?.reply.id || textOf(one.criteria) === textOf(criteria)
+				(one) =>
+					one.id === before?.reply.id || criteriaText(one.criteria) === criteriaText(criteria)
 			);
 			if (same !== undefined) return ok(same);
 			if (existing.length >= MAX_SUBSCRIPTIONS_PER_DEVICE) return refuse('subscription_limit');
@@ -57,7 +47,7 @@ export const subscribeAlert =
 			}
 			const id = AlertSubscriptionId.parse(randomUUID());
 			await insertSubscription(tx, device, id, criteria);
-			const kept = { fingerprint: `alert:${textOf(criteria)}`, reply: { id } };
+			const kept = { fingerprint: `alert:${criteriaText(criteria)}`, reply: { id } };
 			if (before === null) await keepRequest(tx, device, command.requestId, kept);
 			const made = (await readSubscriptions(tx, device)).find((one) => one.id === id);
 			return ok(must(made, 'the subscription just made'));

@@ -1,5 +1,6 @@
 // Standing in line: joining, seeing one's place, leaving, and saying that one still waits.
 import { randomUUID } from 'node:crypto';
+import { criteriaText } from '#domain/alert.ts';
 import type { JoinWaiting } from '#domain/commands.ts';
 import { WaitingId, type DeviceKey } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
@@ -25,18 +26,6 @@ type Joined = Result<WaitingView, 'waiting_limit' | 'schedule_unknown' | 'reques
 const criteriaOf = ({ requestId: _requestId, ...criteria }: JoinWaiting): WaitingCriteria =>
 	criteria;
 
-const textOf = (c: WaitingCriteria): string =>
-	JSON.stringify([
-		c.specialty,
-		c.region,
-		c.scheduleId,
-		c.kinds.toSorted(),
-		c.plan,
-		c.language,
-		c.dayPart,
-		c.zone
-	]);
-
 /** G2: joining twice for the same is one place in line, and it is the first one. */
 export const joinWaiting =
 	({ sql }: Pick<Deps, 'sql'>) =>
@@ -46,9 +35,9 @@ export const joinWaiting =
 			const criteria = criteriaOf(command);
 			const existing = await readWaiting(tx, device);
 			const before = await findRequest(tx, device, command.requestId);
-			const fingerprint = `wait:${textOf(criteria)}`;
+			const fingerprint = `wait:${criteriaText(criteria)}`;
 			if (before !== null && before.fingerprint !== fingerprint) return refuse('request_reused');
-			const same = existing.find((one) => textOf(one.criteria) === textOf(criteria));
+			const same = existing.find((one) => criteriaText(one.criteria) === criteriaText(criteria));
 			if (same !== undefined) return ok(same);
 			if (existing.length >= MAX_WAITING_PER_DEVICE) return refuse('waiting_limit');
 			if (criteria.scheduleId !== null) {
