@@ -247,3 +247,61 @@ test('[U21] times of a source that fell silent are marked old and say what happe
 	town.clinic.setFault(null);
 	await context.close();
 });
+
+/** Holds the scripts of a page back until released, as a slow line does. */
+const holdScripts = async (page: Page): Promise<() => void> => {
+	const gate = Promise.withResolvers<void>();
+	await page.route(/\/_app\/.*\.js/, async (route) => {
+		await gate.promise;
+		await route.continue();
+	});
+	return gate.resolve;
+};
+
+describe('[U38] what was done before the scripts came stays', () => {
+	const kept = { givenName: rosa.givenName, reason: 'A cough' };
+
+	test('[U38] words and choices in the form of a held time', async () => {
+		const { page, context } = await browser.open(town.board);
+		await page.locator('.provider button.time:not([aria-disabled])').first().click();
+		await page.waitForURL(/\/hold\//);
+		const release = await holdScripts(page);
+		await page.reload({ waitUntil: 'commit' });
+		await page.fill('#givenName', kept.givenName);
+		await page.fill('#reason', kept.reason);
+		const planId = await page.locator('select[name=planId] option').last().getAttribute('value');
+		await page.selectOption('select[name=planId]', planId);
+		await page.check('input[name=forWhom] >> nth=1');
+		release();
+		// Only a script makes the clock tick.
+		await page.locator('[role=timer]', { hasText: /\d:\d\d/ }).waitFor();
+		expect(await page.inputValue('#givenName')).toBe(kept.givenName);
+		expect(await page.inputValue('#reason')).toBe(kept.reason);
+		expect(await page.inputValue('select[name=planId]')).toBe(planId);
+		expect(await page.isChecked('input[name=forWhom] >> nth=1')).toBe(true);
+		expect(await page.isChecked('input[name=forWhom] >> nth=0')).toBe(false);
+		await page.unrouteAll();
+		await page.getByRole('button', { name: 'Let go' }).click();
+		await page.waitForURL(/\/board/);
+		await context.close();
+	});
+
+	test('[U38] choices of a search; another search shows its own', async () => {
+		const { page, context } = await browser.open(town.board, { viewport: desktop });
+		const release = await holdScripts(page);
+		await page.reload({ waitUntil: 'commit' });
+		await page.check('input[name=kind][value=phone]');
+		await page.selectOption('select[name=when]', 'morning');
+		release();
+		await untilLive(page);
+		expect(await page.isChecked('input[name=kind][value=phone]')).toBe(true);
+		expect(await page.inputValue('select[name=when]')).toBe('morning');
+		await page.locator('.filters button.button').click();
+		await page.waitForURL(/kind=phone/);
+		await page.goBack();
+		await page.waitForURL((url) => !url.search.includes('kind=phone'));
+		await until(async () => !(await page.isChecked('input[name=kind][value=phone]')));
+		expect(await page.inputValue('select[name=when]')).toBe('any');
+		await context.close();
+	});
+});
