@@ -12,7 +12,7 @@ import type {
 	PlaceHold,
 	SubscribeAlert
 } from './commands.ts';
-import type { HoldView } from './hold.ts';
+import type { HoldView, Overlap } from './hold.ts';
 import type {
 	AlertSubscriptionId,
 	BookingId,
@@ -65,6 +65,8 @@ export type HubApi = {
 
 	placeHold(device: DeviceKey, command: PlaceHold): Promise<Result<HoldView, HoldRefusal>>;
 	readHold(device: DeviceKey, holdId: HoldId): Promise<Result<HoldView, 'hold_unknown'>>;
+	/** H17: the device's other visits and holds at the time of a hold, soonest first. */
+	listOverlaps(device: DeviceKey, holdId: HoldId): Promise<readonly Overlap[]>;
 	releaseHold(
 		device: DeviceKey,
 		holdId: HoldId

@@ -22,6 +22,13 @@ export type HoldView = {
 	readonly fence: number;
 };
 
+/** H17: what one device has already at the time of a hold. */
+export type Overlap = {
+	readonly kind: 'held' | 'booked';
+	readonly startsAt: Instant;
+	readonly practitionerName: string;
+};
+
 /** H1: at the very millisecond of `expiresAt` the hold is over. */
 export const isLive = (hold: { readonly expiresAt: Instant }, now: Instant): boolean =>
 	now < hold.expiresAt;

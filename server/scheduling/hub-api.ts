@@ -12,7 +12,14 @@ import { cancelBooking, declineBooking } from './cancel-booking.ts';
 import { confirmBooking } from './confirm-booking.ts';
 import { checkManageLink, manageLink, openManageLink } from './manage-visit.ts';
 import { moveBooking } from './move-booking.ts';
-import { extendHold, listHolds, placeHold, readHold, releaseHold } from './place-hold.ts';
+import {
+	extendHold,
+	listHolds,
+	listOverlaps,
+	placeHold,
+	readHold,
+	releaseHold
+} from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
 import { acknowledgeBooking, readClinic } from './read-clinic.ts';
@@ -66,6 +73,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		releaseHold: releaseHold(deps),
 		extendHold: extendHold({ sql, limits }),
 		listHolds: listHolds(deps),
+		listOverlaps: listOverlaps(deps),
 		confirmBooking: confirmBooking({
 			sql,
 			phi,

@@ -1,6 +1,6 @@
 // Holding a time and letting it go. The database decides; here the decision becomes an answer.
 import type { PlaceHold } from '#domain/commands.ts';
-import type { HoldView } from '#domain/hold.ts';
+import type { HoldView, Overlap } from '#domain/hold.ts';
 import type { ExtendRefusal } from '#domain/api.ts';
 import type { DeviceKey, HoldId } from '#domain/ids.ts';
 import type { HoldRefusal, RoomEntry } from '#domain/protocol.ts';
@@ -10,6 +10,7 @@ import {
 	extendHold as extend,
 	placeHold as place,
 	readHolds,
+	readOverlaps,
 	releaseHold as release
 } from '../store/holds.ts';
 import type { HoldLimits } from '../store/holds.ts';
@@ -67,3 +68,8 @@ export const listHolds =
 	({ sql }: Pick<Deps, 'sql'>) =>
 	(device: DeviceKey): Promise<readonly HoldView[]> =>
 		readHolds(sql, device, null);
+
+export const listOverlaps =
+	({ sql }: Pick<Deps, 'sql'>) =>
+	(device: DeviceKey, holdId: HoldId): Promise<readonly Overlap[]> =>
+		readOverlaps(sql, device, holdId);

@@ -1,6 +1,6 @@
 // Holds: exclusive claims on places of slots, made and ended by one database function each
 // (migrations/010-holds.sql), so that every hold is one statement, one transaction, one round trip.
-import type { HoldState, HoldView } from '#domain/hold.ts';
+import type { HoldState, HoldView, Overlap } from '#domain/hold.ts';
 import type { DeviceKey, HoldId, RequestId, ScheduleId, SlotId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { Queryable } from '../platform/postgres.ts';
@@ -127,3 +127,30 @@ export const readHolds = (
 				and h.state = 'held' and h.expires_at > now.at
 				and h.placed_at > now.at - interval '1 day'))
 		order by h.expires_at limit 20`;
+
+/** H17: the device's other live holds and visits that overlap the time of a hold, at most 5. */
+export const readOverlaps = (
+	sql: Queryable,
+	device: DeviceKey,
+	holdId: HoldId
+): Promise<Overlap[]> =>
+	sql<Overlap[]>`
+		with asked as (
+			select h.id, s.starts_at, s.ends_at from holds h join slots s on s.id = h.slot_id
+			where h.id = ${holdId} and h.device_key = ${device}
+		), others as (
+			select 'held' as kind, s.starts_at, s.ends_at, s.schedule_id, h.id as hold_id
+			from holds h join slots s on s.id = h.slot_id
+			where h.device_key = ${device} and h.state = 'held' and h.expires_at > clock_timestamp()
+				and h.placed_at > clock_timestamp() - interval '1 day'
+			union all
+			select 'booked', b.starts_at, b.ends_at, b.schedule_id, b.hold_id from bookings b
+			where b.device_key = ${device}
+				and b.shown_state in ('confirming', 'unconfirmed', 'booked', 'handed_over')
+		)
+		select o.kind, (extract(epoch from o.starts_at) * 1000)::bigint as "startsAt",
+			c.practitioner_name as "practitionerName"
+		from asked a
+		join others o on o.hold_id <> a.id and o.starts_at < a.ends_at and o.ends_at > a.starts_at
+		join schedules c on c.id = o.schedule_id
+		order by o.starts_at, c.practitioner_name limit 5`;

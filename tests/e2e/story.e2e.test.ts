@@ -104,7 +104,7 @@ test('[U20] who loses a race is told so and can hold a near time instead', async
 			array[cardinality(claim_untils)]) where claim_untils <> '{}' and not 'infinity' = any (claim_untils)`;
 	for (const [name, value] of Object.entries(rosa)) await slow.page.fill(`#${name}`, value);
 	await slow.page.getByRole('button', { name: 'Confirm this visit' }).click();
-	await slow.page.getByText('Your 5 minutes ran out. Hold a time again').waitFor();
+	await slow.page.getByText('Your minutes ran out. Hold a time again').waitFor();
 	expect(await slow.page.inputValue('#givenName')).toBe(rosa.givenName);
 	await slow.page.locator('[role=alert] button.time').first().click();
 	await slow.page.getByText('You now hold this time').waitFor();
@@ -112,6 +112,36 @@ test('[U20] who loses a race is told so and can hold a near time instead', async
 	expect(await slow.page.inputValue('#reason')).toBe(rosa.reason);
 	await slow.page.getByRole('button', { name: 'Let go' }).click();
 	await slow.context.close();
+});
+
+/** Two open times that overlap, with different providers, and the pages they are on. */
+const overlappingPair = async () => {
+	const open = await town.openSlots();
+	const pair = await town.system.database.sql<{ id: number; page: string }[]>`
+		with pair as (
+			select a.id as a, b.id as b from slots a
+			join slots b on b.schedule_id > a.schedule_id
+				and b.starts_at < a.ends_at and b.ends_at > a.starts_at
+			where a.id = any (${open}) and b.id = any (${open})
+			order by a.starts_at, a.id, b.id limit 1
+		)
+		select s.id, '/board/provider/' || s.schedule_id as page
+		from pair join slots s on s.id in (pair.a, pair.b)`;
+	return pair.map(({ id, page }) => ({ id, url: `${town.hub.url}${page}?${town.search}` }));
+};
+
+test('[H17] who holds a second time that overlaps is told of the first', async () => {
+	const { page, context } = await browser.open(town.board);
+	const shown: boolean[] = [];
+	for (const { id, url } of await overlappingPair()) {
+		await page.goto(url);
+		await page.locator(`button.time[value="${id}"]`).click();
+		await page.waitForURL(/\/hold\//);
+		shown.push(await page.getByText('You have something else at this time').isVisible());
+	}
+	expect(shown).toEqual([false, true]);
+	await page.getByText(/You hold .+ with .+\./).waitFor();
+	await context.close();
 });
 
 test('[U17] without JavaScript a person searches, holds, confirms and sees the visit booked', async () => {

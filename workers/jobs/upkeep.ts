@@ -9,6 +9,7 @@ import { PhiUnreadable, type PhiCipher } from '#server/platform/phi.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { verifyAudit, type AuditHead } from '#server/store/audit.ts';
 import { shredOldPatients } from '#server/store/old-patients.ts';
+import { dropVisitTraces } from '#server/store/old-visits.ts';
 import { countOtherKeys, rewrapPatients } from '#server/store/patients.ts';
 import { beginUpkeep, finishUpkeep, lastAuditHead } from '#server/store/upkeep-runs.ts';
 import { purgeOld, rollPartitions, type PurgeCounts } from '#server/store/upkeep.ts';
@@ -27,6 +28,8 @@ export type UpkeepDeps = {
 export type UpkeepCounts = PurgeCounts & {
 	readonly rolled: number;
 	readonly shredded: number;
+	/** Links of visits long over, the devices they let in, notes of their e-mails. */
+	readonly traces: number;
 	readonly rewrapped: number;
 	/** Patients whose key is still not under the current one: an older key is needed until 0. */
 	readonly otherKeys: number;
@@ -86,9 +89,10 @@ export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> 
 	const rolled = await rollPartitions(sql);
 	const purged = await purgeOld(sql, limits);
 	const shredded = await inBatches((limit) => shredOldPatients(sql, limits.patientDays, limit));
+	const traces = await inBatches((limit) => dropVisitTraces(sql, limit));
 	const rewrapped = await rewrapAll(deps);
 	const otherKeys = await countOtherKeys(sql, phi);
-	const counts = { ...purged, rolled, shredded, rewrapped, otherKeys };
+	const counts = { ...purged, rolled, shredded, traces, rewrapped, otherKeys };
 	await finishUpkeep(sql, night, { ...counts, auditHead: await checkAudit(deps) });
 	log.info('upkeep_done', { night: publicText(night), ...counts });
 	return counts;

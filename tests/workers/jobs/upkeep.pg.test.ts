@@ -96,6 +96,31 @@ test('[W20] details of patients whose last visit is long over are destroyed', as
 	expect(audited).toHaveLength(1);
 });
 
+test('[P9] links, e-mail notes and let-in devices go a week after the visit, or with their hour', async () => {
+	const { sql } = database;
+	const [old, recent] = [await addVisit(8), await addVisit(6)];
+	const bookingOf = sql`select id from bookings`;
+	await sql`insert into manage_links (booking_id) ${bookingOf}`;
+	await sql`insert into mails (booking_id, kind) select id, 'booked' from bookings`;
+	await sql`
+		insert into booking_guests (booking_id, device_key, until)
+		select b.id, g.key, now() + g.minutes * interval '1 minute'
+		from bookings b, (values ('early', -1), ('late', 1)) g (key, minutes)
+		where b.patient_id = ${recent}`;
+	expect(await runUpkeep(createDeps().deps)).toMatchObject({ traces: 3 });
+	const left = await sql`
+		select b.patient_id as patient, (select count(*)::int from manage_links where booking_id = b.id) as links,
+			(select count(*)::int from mails where booking_id = b.id) as mails,
+			(select array_agg(device_key) from booking_guests where booking_id = b.id) as guests
+		from bookings b`;
+	expect(new Map(left.map(({ patient, ...rest }) => [patient, rest]))).toEqual(
+		new Map([
+			[old, { links: 0, mails: 0, guests: null }],
+			[recent, { links: 1, mails: 1, guests: ['late'] }]
+		])
+	);
+});
+
 const device = DeviceKey.parse('c'.repeat(64));
 
 const addPatient = async (cipher: PhiCipher): Promise<PatientId> => {

@@ -26,12 +26,15 @@ const holdIdOf = (text: unknown) => {
 	return id.data;
 };
 
-/** A hold with the time and the provider it is for. */
+/** A hold with the time and the provider it is for, and what else the visitor has then. */
 const describe = async (locals: App.Locals, hold: HoldView) => {
-	const view = await locals.hub.readSlot(hold.slotId, null);
+	const [view, overlaps] = await Promise.all([
+		locals.hub.readSlot(hold.slotId, null),
+		locals.hub.listOverlaps(locals.visitor.device, hold.id)
+	]);
 	if (!view.ok) error(404, 'not_yours');
 	const { slot, schedule } = view.value;
-	return { hold, startsAt: startOf(slot), endsAt: endOf(slot), card: toCard(schedule) };
+	return { hold, startsAt: startOf(slot), endsAt: endOf(slot), card: toCard(schedule), overlaps };
 };
 
 export const load: PageServerLoad = async (event) => {
