@@ -176,7 +176,7 @@ const chooseTransaction = (chooser: Chooser, model: Model): Step => {
 	const askable = bookings.filter(({ state }) => state !== 'handed_over');
 	if (chosen < 0.58 && askable.length > 0) return settling(chooser, random.pick(askable));
 	if (chosen < 0.66 && bookings.length > 0) return changing(chooser, model, random.pick(bookings));
-	if (chosen < 0.72) return { do: 'sweep', only: null, back: true };
+	if (chosen < 0.72) return { do: 'sweep', only: null };
 	return placing(chooser, model);
 };
 
@@ -191,7 +191,7 @@ export const chooseMeeting = (chooser: Chooser, model: Model, count: number): St
 		if (hold !== null && random.chance(0.8)) return holding(chooser, hold);
 		const step = random.chance(0.4) ? placing(chooser, model) : chooseTransaction(chooser, model);
 		// Which of two workers took a booking up cannot be asked in one statement.
-		if (step.do === 'takeUp') return { do: 'sweep', only: null, back: true };
+		if (step.do === 'takeUp') return { do: 'sweep', only: null };
 		return step.do === 'place' && random.chance(0.7) ? { ...step, slot } : step;
 	};
 	return Array.from({ length: count }, one);

@@ -35,7 +35,7 @@ export type Step =
 	  }
 	| { readonly do: 'keep'; readonly booking: Key; readonly asking: bookings.Asking }
 	/** `only` = the holds that ended, where others had some locked. */
-	| { readonly do: 'sweep'; readonly only: ReadonlySet<Key> | null; readonly back: boolean }
+	| { readonly do: 'sweep'; readonly only: ReadonlySet<Key> | null }
 	| ({
 			readonly do: 'join';
 			readonly region: string;
@@ -93,17 +93,14 @@ const takeUp = ({ now }: Model, booking: Booking): string => {
 export const textOfSweep = (ended: readonly Key[], back: number): string =>
 	`${ended.toSorted().join(' ')} back ${back}`;
 
-const sweepAll = (model: Model, { only, back }: Extract<Step, { do: 'sweep' }>): string => {
+const sweepAll = (model: Model, { only }: Extract<Step, { do: 'sweep' }>): string => {
 	const was = new Map(
 		[...model.open].map((hold) => [
 			hold,
 			{ state: hold.state, isClaimed: hasClaim(hold.slot, hold.fence) }
 		])
 	);
-	const ended = sweep(model, (hold) => {
-		if (only === null) return true;
-		return hold.state === 'held' ? only.has(keyOf(hold)) : back;
-	});
+	const ended = sweep(model, (hold) => only === null || only.has(keyOf(hold)));
 	const held = ended.filter((hold) => was.get(hold)?.state === 'held');
 	const others = ended.filter((hold) => {
 		const before = was.get(hold);
