@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const limits = { ttlMs: 300_000, maxLive: 2, maxPerHour: 20 };
-const KILLS = 4;
+const KILLS = 3;
 
 const addSlots = `
 	insert into sources (key, name, kind, url, min_interval_ms, fresh_for_ms, window_ms, booking)
@@ -65,7 +65,7 @@ test('[Z19] a hold that was told is there after Postgres was killed in the same 
 	} finally {
 		rmSync(dataDir, { recursive: true, force: true });
 	}
-}, 60_000);
+}, 120_000);
 
 /** Whether the newest request of each kind was written by the transaction that made its effect. */
 const isOne = async (effect: 'holds' | 'bookings' | 'waiting_entries', requestId: string) => {
