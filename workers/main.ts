@@ -103,8 +103,8 @@ const bookingDeps = (
 			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
 			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
 			readCancel: (id) => readCancel(sql, id),
-			settle: (id, outcome) => settleBooking(sql, id, outcome, { sendsMail }),
-			keep: (id, because) => keepBooking(sql, id, because),
+			settle: (id, outcome, asking) => settleBooking(sql, id, outcome, { sendsMail, asking }),
+			keep: (id, because, asking) => keepBooking(sql, id, because, asking),
 			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
 		},
 		announce: (bookingId, { entries, deviceKey, state }) => {

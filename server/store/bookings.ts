@@ -165,6 +165,19 @@ export const readBookingOrder = (
 		return { state, attempts, createdAt, order };
 	});
 
+/**
+ * H40: which asking of the clinic an outcome comes from: the row's `attempts` and `cancel_round` as
+ * they were when a worker took the booking up. One that was overtaken (stopped for longer than its
+ * lease) changes nothing: another asked after it and knows more.
+ */
+export type Asking = { readonly attempts: number; readonly round?: number };
+
+export const isNewest = (sql: Queryable, asking: Asking | undefined) =>
+	asking === undefined
+		? sql`true`
+		: sql`(attempts = ${asking.attempts}
+			and cancel_round = coalesce(${asking.round ?? null}::int, cancel_round))`;
+
 /** One claimed place: the slot, its claim's fence, and whether it is the slot's only place. */
 type ClaimedPlace = {
 	readonly slotId: number;
@@ -266,21 +279,28 @@ const writeOutcome = async (
 		where id = ${row.holdId}`;
 };
 
+type SettleOptions = {
+	readonly sendsMail: boolean;
+	/** Left out by who did not ask as a worker: an operator, a test. */
+	readonly asking?: Asking;
+};
+
 /**
  * Moves a booking on (K1) with its hold, slot, rooms and console, in one transaction. Null when the
- * move is not one of the state machine: settled already, or never there.
+ * move is not one of the state machine (settled already, or never there) or comes from a worker that
+ * was overtaken.
  */
 export const settleBooking = (
 	sql: Sql,
 	bookingId: BookingId,
 	outcome: BookingOutcome,
-	{ sendsMail }: { readonly sendsMail: boolean } = { sendsMail: false }
+	{ sendsMail, asking }: SettleOptions = { sendsMail: false }
 ): Promise<SettledBooking | null> =>
 	sql.begin(async (tx) => {
 		const [row] = await tx<SettleRow[]>`
 			select state, slot_id as "slotId", fence, hold_id as "holdId",
 				device_key as "deviceKey", exclusive, replaces
-			from bookings where id = ${bookingId} for update`;
+			from bookings where id = ${bookingId} and ${isNewest(tx, asking)} for update`;
 		if (row === undefined || !canMove(row.state, outcome.state)) return null;
 		await writeOutcome(tx, bookingId, row, outcome);
 		const isBooked = outcome.state === 'booked';

@@ -10,7 +10,7 @@ import { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import { logClinicBooking } from './booking-log.ts';
-import type { SettledBooking } from './bookings.ts';
+import { isNewest, type Asking, type SettledBooking } from './bookings.ts';
 import { startCancel } from './leave-old-visit.ts';
 import { findRequest, keepRequest, lockDevice } from './requests.ts';
 
@@ -161,11 +161,15 @@ export const readCancel = async (
 	return { attempts, round, order: { ...rest, bookingId, source: SourceSettings.parse(source) } };
 };
 
-/** J3: the clinic did not cancel: the visit stands as before, and says why. */
+/**
+ * J3: the clinic did not cancel: the visit stands as before, and says why. Null when no cancellation
+ * is open, or the worker was overtaken (H40).
+ */
 export const keepBooking = (
 	sql: Sql,
 	bookingId: BookingId,
-	because: ChangeRefused
+	because: ChangeRefused,
+	asking?: Asking
 ): Promise<SettledBooking | null> =>
 	sql.begin(async (tx) => {
 		const [row] = await tx<{ deviceKey: DeviceKey }[]>`
@@ -175,7 +179,7 @@ export const keepBooking = (
 				acknowledged_at = case when not exists (
 					select 1 from bookings n where n.replaces = bookings.id and n.state = 'booked'
 				) then acknowledged_at end
-			where id = ${bookingId} and shown_state = 'cancelling'
+			where id = ${bookingId} and shown_state = 'cancelling' and ${isNewest(tx, asking)}
 			returning device_key as "deviceKey"`;
 		if (row === undefined) return null;
 		const entries = await logClinicBooking(tx, bookingId, { slots: [] });

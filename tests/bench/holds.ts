@@ -32,9 +32,10 @@ type Load = { readonly slots: number; readonly ttlMs: number };
 const cold: Load = { slots: SLOTS, ttlMs: LONG_TTL_MS };
 const hot: Load = { slots: HOT_SLOTS, ttlMs: HOT_TTL_MS };
 
-const pgbenchProgram = process.env['PGBENCH_BIN'] ?? 'pgbench';
+export const pgbenchProgram = process.env['PGBENCH_BIN'] ?? 'pgbench';
 
-const pgbench = async (database: BenchDatabase, load: Load): Promise<number> => {
+/** Holds a second by pgbench, over the hub's own statement. */
+export const pgbench = async (database: BenchDatabase, load: Load): Promise<number> => {
 	const folder = mkdtempSync(join(tmpdir(), 'slotcast-bench-'));
 	const script = join(folder, 'hold.sql');
 	writeFileSync(

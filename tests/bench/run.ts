@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, string>> = {
 	'poll-diff': './poll-diff.ts',
 	'fan-out': './fan-out.ts',
 	holds: './holds.ts',
+	'holds-latency': './holds-latency.ts',
 	'end-to-end': './end-to-end.ts',
 	board: './board.ts',
 	commands: './commands.ts'

@@ -140,6 +140,38 @@ export const holdsAndPatients: readonly Mutant[] = [
 		catcher: 'H7'
 	},
 	{
+		name: 'commit-not-on-disk',
+		why: 'synchronous_commit=off: a hold that was told is gone after a crash, and given again',
+		file: 'server/platform/postgres.ts',
+		find: '\t\tapplication_name: options.applicationName,\n',
+		replace:
+			"\t\tapplication_name: options.applicationName,\n\t\tsynchronous_commit: 'off' as const,\n",
+		project: 'pg',
+		tests: ['tests/scheduling/promise-kept.pg.test.ts'],
+		catcher: 'Z19'
+	},
+	{
+		name: 'request-in-a-second-transaction',
+		why: 'a crash between the two leaves an effect whose request is unknown, or the other way round',
+		file: 'server/store/cancel-booking.ts',
+		find: 'await keepRequest(tx, device, requestId, { fingerprint, reply: { id: bookingId } });',
+		replace:
+			'await sql.begin((apart) => keepRequest(apart, device, requestId, { fingerprint, reply: { id: bookingId } }));',
+		project: 'pg',
+		tests: ['tests/scheduling/promise-kept.pg.test.ts'],
+		catcher: 'H41'
+	},
+	{
+		name: 'overtaken-worker-settles',
+		why: 'a refusal heard before a long stop overwrites the booking made meanwhile, which nobody knows of',
+		file: 'server/store/bookings.ts',
+		find: '(attempts = ${asking.attempts}\n\t\t\tand',
+		replace: '(attempts >= ${asking.attempts}\n\t\t\tand',
+		project: 'pg',
+		tests: ['tests/store/bookings.pg.test.ts'],
+		catcher: 'H40'
+	},
+	{
 		name: 'retry-books-without-asking',
 		why: 'an answer lost on the way becomes a second appointment at the clinic',
 		file: 'workers/jobs/write-booking.ts',

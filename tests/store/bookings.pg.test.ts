@@ -237,6 +237,27 @@ test('[K11] a due booking is lent to one worker at a time, and again after its l
 	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
 });
 
+test('[H40] a worker that was overtaken while it asked the clinic settles nothing', async () => {
+	await world.sql`update bookings set next_attempt_at = 'infinity'`;
+	const one = await confirmed();
+	const takeUp = async () => {
+		await postponeBooking(world.sql, one.bookingId, -1);
+		expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
+		const order = await readBookingOrder(world.sql, world.phi, one.bookingId, 'worker:test');
+		return { sendsMail: false, asking: { attempts: must(order).attempts } };
+	};
+	const stopped = await takeUp();
+	const awake = await takeUp();
+	const refused: BookingOutcome = { state: 'rejected', because: 'clinic_refused' };
+	const word = (outcome: BookingOutcome, by: typeof stopped) =>
+		settleBooking(world.sql, one.bookingId, outcome, by);
+	// It heard no; then the other one asked, and the clinic booked.
+	expect(await word(refused, stopped)).toBeNull();
+	expect(await rowsOf(one.slotId, one.bookingId)).toMatchObject({ hold: 'confirming' });
+	expect(await word({ state: 'unconfirmed' }, stopped)).toBeNull();
+	expect(await word(booked, awake)).toMatchObject({ state: 'booked' });
+});
+
 test('[K19] an hour after its visit ended a booking is asked about no more, and stays visible', async () => {
 	await world.sql`update bookings set next_attempt_at = 'infinity'`;
 	const one = await confirmed();

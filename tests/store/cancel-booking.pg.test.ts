@@ -1,8 +1,9 @@
 // Cancelling in the tables: who may, when, what is freed and when, and what the console learns.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BookingId, DeviceKey } from '#domain/ids.ts';
+import { must } from '#domain/result.ts';
 import { HOUR_MS } from '#domain/time.ts';
-import { claimBookings, settleBooking } from '#server/store/bookings.ts';
+import { claimBooking, claimBookings, settleBooking } from '#server/store/bookings.ts';
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { readCounts } from '#server/store/status.ts';
 import {
@@ -107,6 +108,29 @@ test('[J1] asked twice, under the same request or another, the clinic is asked o
 	expect(await cancel(one, requestId)).toMatchObject({ value: { state: 'booked' } });
 	const other = await booked({}, one.device);
 	expect(await cancel(other, requestId)).toEqual({ ok: false, reason: 'request_reused' });
+});
+
+test('[H40] that a visit is kept counts only from the asking that is the newest', async () => {
+	const one = await booked();
+	const takeUp = async () => {
+		await world.sql`
+			update bookings set next_attempt_at = clock_timestamp() where id = ${one.bookingId}`;
+		expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
+		return must(await readCancel(world.sql, one.bookingId));
+	};
+	await cancel(one);
+	const first = await takeUp();
+	expect(await keepBooking(world.sql, one.bookingId, 'too_late', first)).not.toBeNull();
+	// The patient asks once more; the first worker's word comes late.
+	await cancel(one);
+	const second = await takeUp();
+	expect([first.attempts, second.attempts]).toEqual([1, 1]);
+	expect(await keepBooking(world.sql, one.bookingId, 'too_late', first)).toBeNull();
+	const third = await takeUp();
+	const word = (asking: typeof first) =>
+		settleBooking(world.sql, one.bookingId, { state: 'cancelled' }, { sendsMail: false, asking });
+	expect(await word(second)).toBeNull();
+	expect(await word(third)).toMatchObject({ state: 'cancelled' });
 });
 
 test('[J1] only the own device, only what is booked, only before it begins', async () => {

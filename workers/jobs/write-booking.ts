@@ -5,7 +5,7 @@ import { MINUTE_MS, SECOND_MS } from '#domain/time.ts';
 import { unreachable } from '#domain/result.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
 import type { ChangeRefused } from '#domain/booking.ts';
-import type { SettledBooking, StoredOrder } from '#server/store/bookings.ts';
+import type { Asking, SettledBooking, StoredOrder } from '#server/store/bookings.ts';
 import type { StoredCancel } from '#server/store/cancel-booking.ts';
 import type {
 	BookingLookup,
@@ -22,9 +22,18 @@ export type BookingStore = {
 	readonly read: (bookingId: BookingId) => Promise<StoredOrder | null>;
 	/** A cancellation that is open; null = the booking itself is to be written. */
 	readonly readCancel: (bookingId: BookingId) => Promise<StoredCancel | null>;
-	readonly settle: (bookingId: BookingId, outcome: Outcome) => Promise<SettledBooking | null>;
+	/** Null also when another worker has taken the booking up since (H40). */
+	readonly settle: (
+		bookingId: BookingId,
+		outcome: Outcome,
+		asking: Asking
+	) => Promise<SettledBooking | null>;
 	/** The clinic did not cancel: the visit stands. */
-	readonly keep: (bookingId: BookingId, because: ChangeRefused) => Promise<SettledBooking | null>;
+	readonly keep: (
+		bookingId: BookingId,
+		because: ChangeRefused,
+		asking: Asking
+	) => Promise<SettledBooking | null>;
 	readonly postpone: (bookingId: BookingId, retryInMs: number) => Promise<void>;
 };
 
@@ -136,7 +145,7 @@ const storeOutcome = async (
 ): Promise<BookingReport> => {
 	const { bookingId } = stored.order;
 	const settle = async (to: Outcome): Promise<boolean> => {
-		const settled = await deps.bookings.settle(bookingId, to);
+		const settled = await deps.bookings.settle(bookingId, to, { attempts: stored.attempts });
 		if (settled === null) return false;
 		deps.announce(bookingId, settled);
 		// J10: the new visit stands: now the clinic is asked to cancel the old one. A job lost here is
@@ -187,10 +196,11 @@ const storeCancel = async (
 		deps.log.warn('cancel_unconfirmed', { bookingId, attempts });
 		return await postpone(deps, bookingId, stored);
 	}
+	const asking = { attempts, round: stored.round };
 	const settled =
 		outcome.state === 'cancelled'
-			? await deps.bookings.settle(bookingId, outcome)
-			: await deps.bookings.keep(bookingId, outcome.because);
+			? await deps.bookings.settle(bookingId, outcome, asking)
+			: await deps.bookings.keep(bookingId, outcome.because, asking);
 	if (settled === null) return { state: 'skipped' };
 	deps.announce(bookingId, settled);
 	if (settled.mail !== null) await deps.queues.addMail(settled.mail);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { BookingState } from '#domain/booking.ts';
 import { BookingId, DeviceKey } from '#domain/ids.ts';
 import { toInstant } from '#domain/time.ts';
-import type { SettledBooking, StoredOrder } from '#server/store/bookings.ts';
+import type { Asking, SettledBooking, StoredOrder } from '#server/store/bookings.ts';
 import type { BookingLookup, BookingOutcome } from '#workers/connectors/connector.ts';
 import {
 	ASK_DEADLINE_MS,
@@ -73,7 +73,13 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 			return await (clinic.find ?? (async () => absent))();
 		}
 	};
-	const settle = async (_id: BookingId, outcome: Outcome): Promise<SettledBooking | null> => {
+	const askings: Asking[] = [];
+	const settle = async (
+		_id: BookingId,
+		outcome: Outcome,
+		asking: Asking
+	): Promise<SettledBooking | null> => {
+		askings.push(asking);
 		if (state === 'booked' || state === 'rejected') return null;
 		({ state } = outcome);
 		did.push(`settle ${state}`);
@@ -99,13 +105,19 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		announce: (_id, settled) => void did.push(`announce ${settled.state}`),
 		log
 	});
-	return { write: () => write(bookingId, signal), did, lines, events };
+	return { write: () => write(bookingId, signal), did, askings, lines, events };
 };
 
 test('[W14] the first attempt books, settles and tells', async () => {
 	const { write, did } = setUp({}, {});
 	expect(await write()).toEqual({ state: 'settled', as: 'booked' });
 	expect(did).toEqual(['book', 'settle booked', 'announce booked']);
+});
+
+test('[H40] a word to be stored says which asking it comes from', async () => {
+	const { write, askings } = setUp({ attempts: 3 }, { find: async () => found });
+	await write();
+	expect(askings).toEqual([{ attempts: 3 }]);
 });
 
 test('[W14] a refusal settles too', async () => {
