@@ -26,6 +26,7 @@ import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
 import { publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
+import { keysById } from '#server/platform/keyring.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
@@ -168,7 +169,7 @@ const createApi = (
 		clock,
 		linkKey: config.linkKey,
 		publicUrl: config.publicUrl,
-		phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
+		phi: createPhiCipher(keysById(config.phiKeys)),
 		enqueueBooking: async (bookingId, round) => {
 			await queues.addBooking(bookingId, 0, 0, round);
 		},

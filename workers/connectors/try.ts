@@ -98,7 +98,7 @@ const run = async (args: readonly string[]): Promise<number> => {
 	}
 	const { source, nowMs } = wish;
 	const secret = process.env['SOURCE_SECRET'] ?? null;
-	const connectors = createConnectors({ allowPrivate: true, secretOf: () => secret });
+	const connectors = createConnectors({ allowPrivate: true, secretOf: async () => secret });
 	try {
 		const answer = await connectors[source.kind].poll({
 			source,
