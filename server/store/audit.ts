@@ -23,6 +23,11 @@ export type AuditAction =
 	| 'patient_read'
 	| 'patient_rewrapped'
 	| 'patient_shredded'
+	| 'source_added'
+	| 'source_changed'
+	| 'source_paused'
+	| 'source_resumed'
+	| 'source_removed'
 	| 'secret_saved'
 	| 'secret_dropped';
 
