@@ -28,10 +28,12 @@ import { readConnectorSecret } from '#server/store/source-secrets.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
 import { createSharedManners } from './connectors/shared-manners.ts';
+import { createRecorder } from './connectors/tape.ts';
 import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
 import { createPollPolicy } from './jobs/poll-policy.ts';
 import { PRICE_LOOK_EVERY_MS, setPollPrices } from './jobs/poll-prices.ts';
 import { createPollSource } from './jobs/poll-source.ts';
+import { createRawKeeper } from './jobs/raw-keeper.ts';
 import { alertsOrNow, createRaiseAlerts } from './jobs/raise-alerts.ts';
 import {
 	ALARM_EVERY_MS,
@@ -242,12 +244,14 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const { epoch, look } = followEpoch(sql, firstEpoch);
 	const feed = openFeed(config, log, epoch);
 	const secrets = secretsOf(config, sql);
+	const recorder = createRecorder();
 	const connectors = createConnectors({
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
 		contactUrl: config.publicUrl,
 		secretOf: secrets.secretOf,
-		manners: feed.manners
+		manners: feed.manners,
+		tape: recorder.tape
 	});
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
@@ -257,7 +261,10 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const { addPoll, status } = queues;
 	const { policy, loop: prices } = openPolicy({ sql, config, feed, log, queues });
 	const { publish } = feed;
-	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy };
+	const { cipher } = secrets;
+	const mostBytes = config.rawAnswerBytes;
+	const raw = createRawKeeper({ sql, cipher, recorder, log, mostBytes });
+	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy, raw };
 	const mails = openMails({ config, sql, phi: phiOf(config), log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),

@@ -15,6 +15,8 @@ import { takeAway } from '#server/scheduling/source-desk.ts';
 import { migrate } from '#server/store/migrate.ts';
 import {
 	addSourceIn,
+	findSourceId,
+	noteReplay,
 	pauseSource,
 	resumeSource,
 	weighSource
@@ -22,8 +24,9 @@ import {
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
 import { readCounts, readSourceStatuses } from '#server/store/status.ts';
 import { askOnce } from '#workers/connectors/ask-once.ts';
+import { commitReread, rereadAnswer } from '#workers/jobs/replay-answer.ts';
 import { readCommand, usage, WrongUse, type Command } from './read-command.ts';
-import { answerLines, listedOf, listText, reportText } from './show.ts';
+import { answerLines, listedOf, listText, replayText, reportText } from './show.ts';
 
 export const exitCodes = {
 	done: 0,
@@ -129,6 +132,36 @@ const runList = async (sql: Sql, asJson: boolean): Promise<Refusal> => {
 	return ok(null);
 };
 
+const runReplay = async (
+	{ sql, config }: { sql: Sql; config: Config },
+	{ key, at, commits }: Extract<Command, { name: 'replay' }>
+): Promise<Refusal> => {
+	const sourceId = await findSourceId(sql, key);
+	if (sourceId === null) return refuse('source_unknown');
+	const cipher = createSecretCipher(keysById(config.phiKeys));
+	const reread = await rereadAnswer({ sql, cipher }, sourceId, at);
+	if (!reread.ok) {
+		throw new WrongUse('No answer of then is kept: the last full ones are, for a day at most.');
+	}
+	const { raw, answer } = reread.value;
+	say(replayText(reread.value));
+	if (!commits) {
+		say('Nothing was changed. To apply it: --commit\n');
+		return ok(null);
+	}
+	if (answer.state === 'silent') return refuse('source_gives_nothing');
+	const done = await commitReread({ sql }, { raw, answer });
+	if (!done.ok) {
+		complain(
+			'It was not applied: the source is paused, is polled right now, or has said more since.'
+		);
+		return refuse('busy_try_again');
+	}
+	await sql.begin((tx) => noteReplay(tx, operatorOf(), key));
+	say(`${done.value.changes} changes are applied; the source is polled again soon.\n`);
+	return ok(null);
+};
+
 const runStored = async (sql: Sql, config: Config, command: Stored): Promise<Refusal> => {
 	const by = operatorOf();
 	switch (command.name) {
@@ -146,6 +179,8 @@ const runStored = async (sql: Sql, config: Config, command: Stored): Promise<Ref
 			if (resumed.ok) say(`${command.key} is polled again within seconds.\n`);
 			return resumed;
 		}
+		case 'replay':
+			return await runReplay({ sql, config }, command);
 		case 'remove':
 			return await runRemove(sql, command);
 		default:

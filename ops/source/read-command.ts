@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { PauseReason } from '#domain/source-desk.ts';
 import { sourceKinds, SourceSettings } from '#domain/source.ts';
-import { DAY_MS, parseOffsetInstant } from '#domain/time.ts';
+import { DAY_MS, parseOffsetInstant, type Instant } from '#domain/time.ts';
 
 export const usage = `slotcast source <command>          also: npm run source -- <command>
 
@@ -14,6 +14,9 @@ export const usage = `slotcast source <command>          also: npm run source --
   pause <key> --because <why>  do not poll it; its times grow old in the open
   resume <key>                 poll it again
   remove <key> --yes           take its times off every board; booked visits stay
+  replay <key> [--at <instant>] [--commit]
+                               read a kept answer again, without asking the source: what it would
+                               change; with --commit it is applied like a poll
 
   kind                ${sourceKinds.join(', ')}
   url                 what docs/connectors/ says of the kind: a manifest, a base, a feed
@@ -54,6 +57,12 @@ export type Command =
 	| ({ readonly name: 'list' } & Shown)
 	| { readonly name: 'pause'; readonly key: string; readonly because: string }
 	| { readonly name: 'resume'; readonly key: string }
+	| {
+			readonly name: 'replay';
+			readonly key: string;
+			readonly at: Instant | null;
+			readonly commits: boolean;
+	  }
 	| { readonly name: 'remove'; readonly key: string; readonly isSure: boolean };
 
 type Shown = { readonly asJson: boolean };
@@ -73,6 +82,8 @@ const options = {
 	trust: { type: 'string' },
 	days: { type: 'string' },
 	now: { type: 'string' },
+	at: { type: 'string' },
+	commit: { type: 'boolean', default: false },
 	because: { type: 'string' },
 	'allow-private': { type: 'boolean' },
 	'secret-stdin': { type: 'boolean' },
@@ -135,10 +146,13 @@ const settingsOf = (
 	throw new WrongUse(`The settings are not right:\n- ${wrong.join('\n- ')}`);
 };
 
-const instantOf = (text: string | undefined): number => {
-	const told = text === undefined ? undefined : parseOffsetInstant(text);
-	if (told === null) throw new WrongUse('--now is no instant: write it as 2026-03-24T00:00:00Z.');
-	return told?.at ?? Date.now();
+const instantOf = (text: string | undefined, option: string): Instant | null => {
+	if (text === undefined) return null;
+	const told = parseOffsetInstant(text);
+	if (told === null) {
+		throw new WrongUse(`--${option} is no instant: write it as 2026-03-24T00:00:00Z.`);
+	}
+	return told.at;
 };
 
 const positionalsOf = (given: readonly string[], count: number): readonly string[] => {
@@ -160,7 +174,13 @@ export const readCommand = (args: readonly string[]): Command => {
 		case 'try': {
 			const [kind, url] = positionalsOf(rest, 2);
 			const settings = settingsOf(values, { key: 'tried', kind, url });
-			return { name, settings, nowMs: instantOf(values.now), asJson: values.json, secretFrom };
+			return {
+				name,
+				settings,
+				nowMs: instantOf(values.now, 'now') ?? Date.now(),
+				asJson: values.json,
+				secretFrom
+			};
 		}
 		case 'add': {
 			const [key, kind, url] = positionalsOf(rest, 3);
@@ -178,6 +198,10 @@ export const readCommand = (args: readonly string[]): Command => {
 		}
 		case 'resume':
 			return { name, key: positionalsOf(rest, 1)[0] ?? '' };
+		case 'replay': {
+			const [key = ''] = positionalsOf(rest, 1);
+			return { name, key, at: instantOf(values.at, 'at'), commits: values.commit };
+		}
 		case 'remove':
 			return { name, key: positionalsOf(rest, 1)[0] ?? '', isSure: values.yes };
 		default:

@@ -1,9 +1,11 @@
 // What `slotcast source` prints: for people by default, one JSON object a line where asked for.
 import type { Answer } from '#domain/answer.ts';
 import { freshnessOf } from '#domain/source.ts';
-import type { TryReport } from '#domain/source-desk.ts';
+import type { SlotChange } from '#domain/slot-diff.ts';
+import { reportOf, type TryReport } from '#domain/source-desk.ts';
 import { MINUTE_MS, SECOND_MS, type Instant } from '#domain/time.ts';
 import type { SourceStatusRow } from '#server/store/status.ts';
+import type { Reread } from '#workers/jobs/replay-answer.ts';
 
 /** Provider text is text: no sign that a terminal would obey is printed. */
 const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
@@ -54,15 +56,31 @@ const heardLines = (report: TryReport): string[] => {
 	return lines;
 };
 
-/** For people. */
-export const reportText = (report: TryReport): string => {
+const answerText = (report: TryReport): string => {
 	const lines =
 		report.state === 'silent'
 			? [plain(`silent: ${report.reason ?? ''}. ${report.detail ?? ''}`)]
 			: heardLines(report);
 	for (const { where, reason } of report.refused)
 		lines.push(plain(`  refused ${where}: ${reason}`));
-	lines.push(`${report.bytes} bytes in ${report.tookMs} ms`);
+	return `${lines.join('\n')}\n`;
+};
+
+/** For people. */
+export const reportText = (report: TryReport): string =>
+	`${answerText(report)}${report.bytes} bytes in ${report.tookMs} ms\n`;
+
+/** For people: what a kept answer says today, and what that would change. */
+export const replayText = ({ raw, answer, changes, isSuspect }: Reread): string => {
+	const count = (kind: SlotChange['kind']): number =>
+		changes.filter((change) => change.kind === kind).length;
+	const lines = [
+		`answer of ${new Date(raw.askedAt).toISOString()} (then: ${raw.outcome}), ${raw.plainBytes} bytes`,
+		answerText(reportOf(answer, 0)).trimEnd(),
+		`it would add ${count('added')}, change ${count('changed')}, remove ${count('removed')} slots`
+	];
+	if (isSuspect)
+		lines.push('it loses so much at once that it must be seen twice: nothing is removed');
 	return `${lines.join('\n')}\n`;
 };
 

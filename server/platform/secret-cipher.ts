@@ -1,11 +1,11 @@
-// Encryption of what sources need to let us in (API keys, tokens, signing secrets): one data key per
-// secret, wrapped by a key-encryption key of the operator. Opens only at the place it was sealed for.
+// Encryption of what sources need to let us in (API keys, tokens, signing secrets) and of what they
+// said last: one data key per row, wrapped by a key-encryption key of the operator. Opens only at the place it was sealed for.
 import { randomBytes } from 'node:crypto';
 import { createKeyring, KEY_BYTES, openSealed, sealBytes, type WrappedKey } from './keyring.ts';
 
 /** Where a secret lives: the table, the row's id and the secret's name. All of it is authenticated. */
 export type SecretPlace = {
-	readonly table: 'source_secrets' | 'source_drafts';
+	readonly table: 'source_secrets' | 'source_drafts' | 'raw_answers';
 	readonly row: string;
 	readonly name: string;
 };
@@ -26,6 +26,9 @@ export type SecretCipher = {
 	seal(place: SecretPlace, secret: string): SealedSecret;
 	/** Throws SecretUnreadable. */
 	open(place: SecretPlace, sealed: SealedSecret): string;
+	sealBytes(place: SecretPlace, bytes: Uint8Array): SealedSecret;
+	/** Throws SecretUnreadable. */
+	openBytes(place: SecretPlace, sealed: SealedSecret): Buffer;
 	/** The same data key under the current key-encryption key. Throws SecretUnreadable. */
 	rewrap(place: SecretPlace, key: WrappedKey): WrappedKey;
 };
@@ -45,16 +48,20 @@ export const createSecretCipher = (keys: ReadonlyMap<string, Uint8Array>): Secre
 		ring.wrap(dataKey, (keyId) => aadOf('key', place, keyId));
 	const unwrap = (place: SecretPlace, key: WrappedKey): Uint8Array =>
 		opened(ring.unwrap(key, aadOf('key', place, key.keyId)));
+	const seal: SecretCipher['sealBytes'] = (place, bytes) => {
+		const dataKey = randomBytes(KEY_BYTES);
+		const sealed = sealBytes(dataKey, aadOf('text', place), bytes);
+		return { ...wrap(place, dataKey), sealed };
+	};
+	const open: SecretCipher['openBytes'] = (place, { sealed, ...key }) =>
+		opened(openSealed(unwrap(place, key), aadOf('text', place), sealed));
 	return {
 		currentKeyId: ring.currentKeyId,
 		olderKeyIds: ring.olderKeyIds,
-		seal: (place, secret) => {
-			const dataKey = randomBytes(KEY_BYTES);
-			const sealed = sealBytes(dataKey, aadOf('text', place), Buffer.from(secret, 'utf8'));
-			return { ...wrap(place, dataKey), sealed };
-		},
-		open: (place, { sealed, ...key }) =>
-			opened(openSealed(unwrap(place, key), aadOf('text', place), sealed)).toString('utf8'),
+		seal: (place, secret) => seal(place, Buffer.from(secret, 'utf8')),
+		open: (place, sealed) => open(place, sealed).toString('utf8'),
+		sealBytes: seal,
+		openBytes: open,
 		rewrap: (place, key) => wrap(place, unwrap(place, key))
 	};
 };

@@ -28,6 +28,7 @@ export type AuditAction =
 	| 'source_paused'
 	| 'source_resumed'
 	| 'source_removed'
+	| 'source_replayed'
 	| 'secret_saved'
 	| 'secret_dropped';
 

@@ -24,6 +24,10 @@ const findSource = async (
 	return row ?? null;
 };
 
+/** The id of a source that was not removed. */
+export const findSourceId = async (sql: Queryable, key: string): Promise<SourceId | null> =>
+	(await findSource(sql, key))?.id ?? null;
+
 export const isSourceKnown = async (sql: Queryable, key: string): Promise<boolean> =>
 	(await findSource(sql, key)) !== null;
 
@@ -47,6 +51,10 @@ export const addSourceIn = async (
 	}
 	return ok(sourceId);
 };
+
+/** A kept answer was read again and committed. */
+export const noteReplay = (tx: Tx, by: Operator, key: string): Promise<void> =>
+	note(tx, by, 'source_replayed', key);
 
 /** E7: no poll begins, and one under way may not commit; its slots age as those of any source. */
 export const pauseSource = (
@@ -114,6 +122,7 @@ export const removeSource = (
 		const touched = await weigh(tx, known.id);
 		await note(tx, by, 'source_removed', key);
 		const entries = await deleteSourceIn(tx, known.id);
+		await tx`delete from raw_answers where source_id = ${known.id}`;
 		if (touched.visits === 0) await tx`delete from source_secrets where source_id = ${known.id}`;
 		return ok({ ...touched, entries });
 	});

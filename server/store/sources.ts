@@ -77,6 +77,25 @@ const settingsOf = (row: SourceRow): SourceSettings => ({
 	booking: row.booking
 });
 
+type ClaimRow = SourceRow & {
+	readonly poll_gen: number;
+	readonly cursor: Record<string, unknown>;
+	readonly suspect: Suspect | null;
+	readonly poll_started_at: Instant;
+	readonly failures: number;
+};
+
+const claimOf = (row: ClaimRow): PollClaim => ({
+	sourceId: row.id,
+	source: settingsOf(row),
+	gen: row.poll_gen,
+	committedGen: row.committed_gen,
+	cursor: row.cursor,
+	suspect: row.suspect,
+	pollStartedAt: row.poll_started_at,
+	failures: row.failures
+});
+
 const storedOf = (row: SourceRow): StoredSource => ({
 	id: row.id,
 	settings: settingsOf(row),
@@ -129,14 +148,7 @@ export const claimPoll = async (
 	sourceId: SourceId,
 	leaseMs: number
 ): Promise<PollClaim | null> => {
-	type Row = SourceRow & {
-		readonly poll_gen: number;
-		readonly cursor: Record<string, unknown>;
-		readonly suspect: Suspect | null;
-		readonly poll_started_at: Instant;
-		readonly failures: number;
-	};
-	const [row] = await sql<Row[]>`
+	const [row] = await sql<ClaimRow[]>`
 		update sources set poll_gen = poll_gen + 1, poll_started_at = clock_timestamp(),
 			tried_at = clock_timestamp(),
 			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
@@ -144,17 +156,26 @@ export const claimPoll = async (
 			and next_poll_at <= clock_timestamp() + ${EARLY_MS} * interval '1 millisecond'
 			and (polling_until is null or polling_until <= clock_timestamp())
 		returning *`;
-	if (row === undefined) return null;
-	return {
-		sourceId: row.id,
-		source: settingsOf(row),
-		gen: row.poll_gen,
-		committedGen: row.committed_gen,
-		cursor: row.cursor,
-		suspect: row.suspect,
-		pollStartedAt: row.poll_started_at,
-		failures: row.failures
-	};
+	return row === undefined ? null : claimOf(row);
+};
+
+/**
+ * E17: claims a source for an answer that was heard before, as if that poll began again: what
+ * changed here since then stays. null = paused, removed, polled right now, or a newer answer than
+ * that of `heardGen` was committed.
+ */
+export const claimReplay = async (
+	sql: Queryable,
+	{ sourceId, heardGen, askedAt }: { sourceId: SourceId; heardGen: number; askedAt: Instant },
+	leaseMs: number
+): Promise<PollClaim | null> => {
+	const [row] = await sql<ClaimRow[]>`
+		update sources set poll_gen = poll_gen + 1, poll_started_at = ${askedAt},
+			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		where id = ${sourceId} and enabled and committed_gen <= ${heardGen}
+			and (polling_until is null or polling_until <= clock_timestamp())
+		returning *`;
+	return row === undefined ? null : claimOf(row);
 };
 
 /** Writes that a source told nothing; its slots stay as they were. false = a newer poll began. */

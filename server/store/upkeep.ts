@@ -4,6 +4,7 @@ import type postgres from 'postgres';
 import { DAY_MS } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { dropIdleSources } from './operate-sources.ts';
+import { dropOldRawAnswers } from './raw-answers.ts';
 import { dropOldDrafts } from './source-drafts.ts';
 
 type Transacting = Pick<postgres.Sql, 'begin'>;
@@ -157,6 +158,7 @@ export const purgeOld = async (sql: Sql, limits: UpkeepLimits): Promise<PurgeCou
 			limit ${ROWS_PER_DELETE})`
 	);
 	await dropOldDrafts(sql);
+	await dropOldRawAnswers(sql);
 	const sources = await dropIdleSources(sql);
 	return { partitions, entries, slots, requests, holds, notices, episodes, sources };
 };

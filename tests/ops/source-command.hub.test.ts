@@ -137,7 +137,7 @@ test.each([
 test('[E14] help tells every command, and how it ended is told by the exit code', async () => {
 	const help = await run(['source', '--help']);
 	expect(help).toEqual({ code: 0, out: usage, err: '' });
-	for (const name of ['try', 'add', 'list', 'pause', 'resume', 'remove']) {
+	for (const name of ['try', 'add', 'list', 'pause', 'resume', 'remove', 'replay']) {
 		expect(usage).toMatch(new RegExp(`^ {2}${name} `, 'm'));
 	}
 	expect((await run([])).code).toBe(64);

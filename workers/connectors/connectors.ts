@@ -14,6 +14,7 @@ import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
 import { createIcalFeed } from './providers/ical-feed.ts';
 import { createMapped } from './providers/mapped.ts';
+import type { Tape } from './tape.ts';
 import {
 	createSmartSchedulingLinks,
 	publicationBytes,
@@ -48,6 +49,8 @@ export type ConnectorsOptions = {
 	readonly secretOf?: SecretOf;
 	/** Manners towards hosts that other processes share; default: this process's own. */
 	readonly manners?: HostManners;
+	/** Takes down, or plays back, what the HTTP client hears. */
+	readonly tape?: Tape;
 };
 
 export type Connectors = Readonly<Record<SourceKind, Connector>> & {
