@@ -178,7 +178,11 @@ const openDesk = ({ config }: HubParts, { sql, feed }: Opened): SourceDesk => {
 		sql,
 		secrets: createSecretCipher(keysById(config.phiKeys)),
 		publish: feed.publish,
-		ask: (wish) => askOnce({ allowPrivate, contactUrl, manners: feed.manners }, wish)
+		ask: ({ settings, secret }) =>
+			askOnce(
+				{ allowPrivate, contactUrl, manners: feed.manners },
+				{ settings, secret: secret ?? config.sourceSecrets.get(settings.key) ?? null }
+			)
 	});
 };
 
