@@ -86,7 +86,7 @@ test('[E12][E4][E13] without scripts a source is tried, added, paused, resumed a
 	const row = rowOf(page, 'Vendor Not A Key');
 	await page.reload();
 	await row.getByText('Why', { exact: true }).click();
-	await row.getByLabel('Why it is paused').fill('Their calendar moves.');
+	await row.getByLabel('Reason to pause it').fill('Their calendar moves.');
 	await row.getByRole('button', { name: /^Pause/ }).click();
 	await row.getByText('Why', { exact: true }).click();
 	await row.getByText('Their calendar moves.').waitFor();
