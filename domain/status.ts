@@ -25,6 +25,11 @@ export type SourceStatus = {
 	/** Changes per poll, newest last, at most 30. */
 	readonly recentChanges: readonly number[];
 	readonly suspect: boolean;
+	/** Since when an operator has it paused, and why in their words; null = it is polled. */
+	readonly pausedAt: Instant | null;
+	readonly pausedBecause: string | null;
+	/** A secret is kept for it in the database. */
+	readonly hasSecret: boolean;
 };
 
 export type QueueStatus = {

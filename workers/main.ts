@@ -6,10 +6,12 @@ import { createPublisher } from '#server/feed/publish.ts';
 import { readViewerCounts } from '#server/feed/viewer-counts.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
+import { keysById } from '#server/platform/keyring.ts';
 import { createLog, publicText, type Log } from '#server/platform/log.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
@@ -22,13 +24,16 @@ import {
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
+import { readConnectorSecret } from '#server/store/source-secrets.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
 import { createSharedManners } from './connectors/shared-manners.ts';
+import { createRecorder } from './connectors/tape.ts';
 import { createJobWorker, type JobWorker } from './jobs/job-worker.ts';
 import { createPollPolicy } from './jobs/poll-policy.ts';
 import { PRICE_LOOK_EVERY_MS, setPollPrices } from './jobs/poll-prices.ts';
 import { createPollSource } from './jobs/poll-source.ts';
+import { createRawKeeper } from './jobs/raw-keeper.ts';
 import { alertsOrNow, createRaiseAlerts } from './jobs/raise-alerts.ts';
 import {
 	ALARM_EVERY_MS,
@@ -85,8 +90,15 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
 };
 
-const phiOf = (config: Config): PhiCipher =>
-	createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key])));
+const phiOf = (config: Config): PhiCipher => createPhiCipher(keysById(config.phiKeys));
+
+/** What the environment gives counts before what the database keeps (docs/decisions/016). */
+const secretsOf = (config: Config, sql: Sql) => {
+	const cipher = createSecretCipher(keysById(config.phiKeys));
+	const secretOf = async (key: string): Promise<string | null> =>
+		config.sourceSecrets.get(key) ?? (await readConnectorSecret(sql, cipher, key));
+	return { cipher, secretOf };
+};
 
 type Feed = ReturnType<typeof openFeed>;
 
@@ -231,12 +243,15 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const { sql, epoch: firstEpoch } = await openStore(config);
 	const { epoch, look } = followEpoch(sql, firstEpoch);
 	const feed = openFeed(config, log, epoch);
+	const secrets = secretsOf(config, sql);
+	const recorder = createRecorder();
 	const connectors = createConnectors({
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
 		contactUrl: config.publicUrl,
-		secretOf: (key) => config.sourceSecrets.get(key) ?? null,
-		manners: feed.manners
+		secretOf: secrets.secretOf,
+		manners: feed.manners,
+		tape: recorder.tape
 	});
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
@@ -246,7 +261,10 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const { addPoll, status } = queues;
 	const { policy, loop: prices } = openPolicy({ sql, config, feed, log, queues });
 	const { publish } = feed;
-	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy };
+	const { cipher } = secrets;
+	const mostBytes = config.rawAnswerBytes;
+	const raw = createRawKeeper({ sql, cipher, recorder, log, mostBytes });
+	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy, raw };
 	const mails = openMails({ config, sql, phi: phiOf(config), log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),
@@ -272,6 +290,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const upkeep = scheduleUpkeep(config.upkeepCron, {
 		sql,
 		phi: phiOf(config),
+		secrets: secrets.cipher,
 		limits: config,
 		log
 	});

@@ -204,6 +204,11 @@ export const variables = {
 		meaning: 'Keys that sources ask for, source=secret separated by commas.',
 		fallback: ''
 	}),
+	rawAnswerBytes: whole(0, 104_857_600).register(notes, {
+		name: 'HUB_RAW_ANSWER_BYTES',
+		meaning: 'Largest answer of a source kept for a day to be read again, compressed; 0: none.',
+		fallback: '1048576'
+	}),
 	holdTtlMs: whole(1_000, 3_600_000).register(notes, {
 		name: 'HUB_HOLD_TTL_MS',
 		meaning: 'How long a patient may hold a time, ms.',

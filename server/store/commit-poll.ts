@@ -22,6 +22,8 @@ export type PollOutcome = {
 	readonly nextPollInMs: number;
 	/** A shrink that waits for a second opinion, or null. */
 	readonly suspect: Suspect | null;
+	/** When the source said so, if it was not now: an answer that is read again is as old as it is. */
+	readonly heardAt?: Instant;
 };
 
 export type PollCommit = {
@@ -51,7 +53,8 @@ const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> =>
 	const [row] = await tx<Fence[]>`
 		update sources set committed_gen = ${claim.gen},
 			cursor = ${JSON.stringify(answer.cursor)}::text::jsonb,
-			checked_at = clock_timestamp(), valid_at = ${answer.validAt}, outcome = ${answer.state},
+			checked_at = coalesce(${outcome.heardAt ?? null}::timestamptz, clock_timestamp()),
+			valid_at = ${answer.validAt}, outcome = ${answer.state},
 			detail = null, failures = 0, polling_until = null,
 			suspect = ${outcome.suspect === null ? null : JSON.stringify(outcome.suspect)}::text::jsonb,
 			flags = ${JSON.stringify(answer.flags)}::text::jsonb,

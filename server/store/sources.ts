@@ -77,6 +77,25 @@ const settingsOf = (row: SourceRow): SourceSettings => ({
 	booking: row.booking
 });
 
+type ClaimRow = SourceRow & {
+	readonly poll_gen: number;
+	readonly cursor: Record<string, unknown>;
+	readonly suspect: Suspect | null;
+	readonly poll_started_at: Instant;
+	readonly failures: number;
+};
+
+const claimOf = (row: ClaimRow): PollClaim => ({
+	sourceId: row.id,
+	source: settingsOf(row),
+	gen: row.poll_gen,
+	committedGen: row.committed_gen,
+	cursor: row.cursor,
+	suspect: row.suspect,
+	pollStartedAt: row.poll_started_at,
+	failures: row.failures
+});
+
 const storedOf = (row: SourceRow): StoredSource => ({
 	id: row.id,
 	settings: settingsOf(row),
@@ -86,9 +105,9 @@ const storedOf = (row: SourceRow): StoredSource => ({
 });
 
 /**
- * Adds a source or brings its settings up to date (by `key`); an existing one is enabled again.
- * Another address means another listing: validators are forgotten, a poll under way is fenced and
- * the next one is due at once.
+ * Adds a source or brings its settings up to date (by `key`); an existing one, paused or removed,
+ * is polled again. Another address means another listing, and one that was removed has no times
+ * left: validators are forgotten, a poll under way is fenced and the next one is due at once.
  */
 export const upsertSource = async (sql: Queryable, source: SourceSettings): Promise<SourceId> => {
 	const [row] = await sql<{ id: SourceId }[]>`
@@ -102,6 +121,7 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
 			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
 			booking = excluded.booking, enabled = true,
+			paused_at = null, paused_because = null, removed_at = null,
 			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
 				select case when moved then '{}' else s.cursor end,
 					case when moved then null else s.suspect end,
@@ -109,7 +129,8 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 					case when moved then s.poll_gen + 1 else s.committed_gen end,
 					case when moved then null else s.polling_until end,
 					case when moved or not s.enabled then now() else s.next_poll_at end
-				from (select (s.kind, s.url) <> (excluded.kind, excluded.url) as moved) as m
+				from (select (s.kind, s.url) <> (excluded.kind, excluded.url)
+					or s.removed_at is not null as moved) as m
 			)
 		returning id`;
 	return must(row, 'source').id;
@@ -127,14 +148,7 @@ export const claimPoll = async (
 	sourceId: SourceId,
 	leaseMs: number
 ): Promise<PollClaim | null> => {
-	type Row = SourceRow & {
-		readonly poll_gen: number;
-		readonly cursor: Record<string, unknown>;
-		readonly suspect: Suspect | null;
-		readonly poll_started_at: Instant;
-		readonly failures: number;
-	};
-	const [row] = await sql<Row[]>`
+	const [row] = await sql<ClaimRow[]>`
 		update sources set poll_gen = poll_gen + 1, poll_started_at = clock_timestamp(),
 			tried_at = clock_timestamp(),
 			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
@@ -142,17 +156,26 @@ export const claimPoll = async (
 			and next_poll_at <= clock_timestamp() + ${EARLY_MS} * interval '1 millisecond'
 			and (polling_until is null or polling_until <= clock_timestamp())
 		returning *`;
-	if (row === undefined) return null;
-	return {
-		sourceId: row.id,
-		source: settingsOf(row),
-		gen: row.poll_gen,
-		committedGen: row.committed_gen,
-		cursor: row.cursor,
-		suspect: row.suspect,
-		pollStartedAt: row.poll_started_at,
-		failures: row.failures
-	};
+	return row === undefined ? null : claimOf(row);
+};
+
+/**
+ * E17: claims a source for an answer that was heard before, as if that poll began again: what
+ * changed here since then stays. null = paused, removed, polled right now, or a newer answer than
+ * that of `heardGen` was committed.
+ */
+export const claimReplay = async (
+	sql: Queryable,
+	{ sourceId, heardGen, askedAt }: { sourceId: SourceId; heardGen: number; askedAt: Instant },
+	leaseMs: number
+): Promise<PollClaim | null> => {
+	const [row] = await sql<ClaimRow[]>`
+		update sources set poll_gen = poll_gen + 1, poll_started_at = ${askedAt},
+			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		where id = ${sourceId} and enabled and committed_gen <= ${heardGen}
+			and (polling_until is null or polling_until <= clock_timestamp())
+		returning *`;
+	return row === undefined ? null : claimOf(row);
 };
 
 /** Writes that a source told nothing; its slots stay as they were. false = a newer poll began. */

@@ -13,7 +13,9 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 			case when o.enabled then o.next_poll_at end as "nextPollAt",
 			coalesce(c.schedules, 0) as schedules, coalesce(s.open, 0) as "openSlots",
 			o.flags, o.refused, o.recent_changes as "recentChanges",
-			o.suspect is not null as suspect
+			o.suspect is not null as suspect, o.paused_at as "pausedAt",
+			o.paused_because as "pausedBecause",
+			exists (select 1 from source_secrets x where x.source_id = o.id) as "hasSecret"
 		from sources o
 		left join (
 			select source_id, count(*) as schedules from schedules group by source_id
@@ -26,6 +28,7 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 					or live_claims(s.claim_untils, clock_timestamp()) < s.remaining)
 			group by s.source_id
 		) s on s.source_id = o.id
+		where o.removed_at is null
 		order by o.key limit 1000`;
 
 export type HubCounts = {

@@ -165,5 +165,25 @@ export const sourcesAndPolls: readonly Mutant[] = [
 		project: 'unit',
 		tests: asking,
 		catcher: 'N12'
+	},
+	{
+		name: 'removed-source-comes-back-unchanged',
+		why: 'a worker that remembers its last answer calls the empty calendar of a source unchanged',
+		file: 'server/store/sources.ts',
+		find: 'or s.removed_at is not null as moved',
+		replace: 'as moved',
+		project: 'pg',
+		tests: ['tests/store/operate-sources.pg.test.ts'],
+		catcher: 'E6'
+	},
+	{
+		name: 'replay-takes-the-place-of-newer-answers',
+		why: 'an operator who reads an old answer again undoes what the clinic said since',
+		file: 'server/store/sources.ts',
+		find: 'and enabled and committed_gen <= ${heardGen}',
+		replace: 'and enabled',
+		project: 'pg',
+		tests: ['tests/ops/source-replay.pg.test.ts'],
+		catcher: 'E17'
 	}
 ];

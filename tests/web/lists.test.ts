@@ -151,6 +151,9 @@ test('[U14] the worst source comes first', () => {
 		refused: [],
 		recentChanges: [],
 		suspect: false,
+		pausedAt: null,
+		pausedBecause: null,
+		hasSecret: false,
 		...over
 	});
 	const sorted = [

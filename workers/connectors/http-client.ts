@@ -9,6 +9,7 @@ import { canBeJson, headerOf, retryAfterOf } from './http-headers.ts';
 import { createLocalManners, type HostManners, type HostOutcome } from './host-manners.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './rate-limit.ts';
 import { BodyTooLarge, readBody } from './read-body.ts';
+import type { Tape } from './tape.ts';
 
 export type HttpClientOptions = {
 	/** Hub-wide permission for sources that name `allowPrivate`. */
@@ -29,6 +30,8 @@ export type HttpClientOptions = {
 	readonly hostConcurrency?: number | undefined;
 	/** Manners shared with other processes; default: those of this one. */
 	readonly manners?: HostManners | undefined;
+	/** Takes down, or plays back, what is heard. */
+	readonly tape?: Tape | undefined;
 };
 
 /** What the client needs to know of a source. */
@@ -174,7 +177,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 	const userAgent = `Slotcast/${packageFile.version} (+${contact})`;
 	const agents = createAgents(options, deadlineMs);
 
-	const converse = async (ask: Ask, isPoll: boolean): Promise<Heard | Unheard> => {
+	const speak = async (ask: Ask, isPoll: boolean): Promise<Heard | Unheard> => {
 		const url = parseUrl(ask.url);
 		if (url === null || parseUrl(ask.caller.url) === null) {
 			return unheard('misconfigured', 'The address is no URL.', { maybeSent: false });
@@ -203,6 +206,9 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
 		await turn.leave(outcomeOf(heard));
 		return heard;
 	};
+	const { tape } = options;
+	const converse = (ask: Ask, isPoll: boolean): Promise<Heard | Unheard> =>
+		tape === undefined ? speak(ask, isPoll) : tape(ask, () => speak(ask, isPoll));
 	const exchange = (ask: Ask): Promise<Heard | Unheard> => converse(ask, false);
 
 	const read = async (ask: Ask): Promise<Heard | Unheard> => {

@@ -20,6 +20,7 @@ import { askSource, type Asked } from './ask-source.ts';
 import { compareAnswer } from './compare-answer.ts';
 import { decideDeadline, decideNextPoll, floorMs } from './plan-poll.ts';
 import type { PollPlan, PollPolicy } from './poll-policy.ts';
+import type { RawKeeper } from './raw-keeper.ts';
 import { createPollMemory, type Basis, type PollMemory } from './poll-memory.ts';
 
 export type PollDeps = {
@@ -31,6 +32,8 @@ export type PollDeps = {
 		readonly addAlerts: (scheduleIds: readonly ScheduleId[]) => Promise<unknown>;
 	};
 	readonly log: Log;
+	/** Keeps what full reads heard; left out, nothing is kept. */
+	readonly raw?: RawKeeper;
 	/** Plans the next poll; left out, every source is asked at its shortest interval. */
 	readonly policy?: PollPolicy;
 };
@@ -184,6 +187,14 @@ const noteDeadline = (memory: PollMemory, sourceId: SourceId, asked: Asked): voi
 	memory.setDeadline(sourceId, decideDeadline(memory.deadlineOf(sourceId), last));
 };
 
+/** Only a full read stands on its own: a difference would be of no use without what it differs from. */
+const listenTo = async (
+	{ raw }: PollDeps,
+	{ wantFull }: Poll,
+	ask: () => Promise<Asked>
+): Promise<Awaited<ReturnType<RawKeeper['listen']>>> =>
+	raw !== undefined && wantFull ? await raw.listen(ask) : { asked: await ask(), heard: [] };
+
 const runPoll = async (
 	deps: PollDeps,
 	memory: PollMemory,
@@ -193,17 +204,19 @@ const runPoll = async (
 	const { claim, token } = poll;
 	const { sourceId, source } = claim;
 	const connector = deps.connectors[source.kind];
-	const asked = await askSource(
-		connector,
-		{
-			source,
-			cursor: claim.cursor,
-			basis: poll.basis?.token ?? null,
-			token,
-			now: claim.pollStartedAt,
-			wantFull: poll.wantFull
-		},
-		{ sourceId, deadlineMs: memory.deadlineOf(sourceId), signal, log: deps.log }
+	const { asked, heard } = await listenTo(deps, poll, () =>
+		askSource(
+			connector,
+			{
+				source,
+				cursor: claim.cursor,
+				basis: poll.basis?.token ?? null,
+				token,
+				now: claim.pollStartedAt,
+				wantFull: poll.wantFull
+			},
+			{ sourceId, deadlineMs: memory.deadlineOf(sourceId), signal, log: deps.log }
+		)
 	);
 	if (signal.aborted && asked.answer.state === 'silent') {
 		connector.settle(source.key, token, false);
@@ -212,9 +225,18 @@ const runPoll = async (
 	const { tookMs } = asked;
 	deps.log.debug('poll_asked', { sourceId, gen: claim.gen, tookMs, bytes: asked.answer.bytes });
 	noteDeadline(memory, sourceId, asked);
-	if (asked.answer.state !== 'silent') return await storeAnswer(deps, memory, poll, asked.answer);
-	connector.settle(source.key, token, false);
-	return await storeSilence(deps, poll, asked.answer);
+	const { answer } = asked;
+	let report: PollReport;
+	if (answer.state === 'silent') {
+		connector.settle(source.key, token, false);
+		// E15: what could not be read is read in full the next time, and then kept.
+		if (answer.reason === 'not_understood') memory.keep(sourceId, null);
+		report = await storeSilence(deps, poll, answer);
+	} else {
+		report = await storeAnswer(deps, memory, poll, answer);
+	}
+	await deps.raw?.keep(claim, asked, heard);
+	return report;
 };
 
 const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void => {
