@@ -24,7 +24,7 @@ import { createLiveServer } from '#server/live/socket-server.ts';
 import type { LiveServer } from '#server/live/socket-server.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
-import { publicText } from '#server/platform/log.ts';
+import { logFault, publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
@@ -32,6 +32,8 @@ import type { Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import type { RedisRole } from '#server/platform/redis.ts';
 import { createHubApi } from '#server/scheduling/hub-api.ts';
+import { applyPushes } from '#server/scheduling/apply-pushes.ts';
+import { takePush, type TakePush } from '#server/scheduling/take-push.ts';
 import { readEntries, readHeads } from '#server/store/change-log.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
@@ -178,6 +180,25 @@ const createApi = (
 		config
 	});
 
+/** What sources push is written by this hub right after its answer; a worker follows after a fault. */
+const createPushDoor = (
+	{ config, log, clock = systemClock }: HubParts,
+	{ sql, feed, queues }: Opened
+): TakePush => {
+	const apply = applyPushes({ sql, publish: feed.publish, addAlerts: queues.addAlerts, log });
+	return takePush({
+		sql,
+		clock,
+		log,
+		secrets: config.sourceSecrets,
+		apply: ({ id }) => {
+			apply(id).catch((error: unknown) => {
+				logFault(log, 'push_not_applied', error, { sourceId: id });
+			});
+		}
+	});
+};
+
 type Doors = {
 	readonly http: HttpServer;
 	readonly live: LiveServer;
@@ -202,6 +223,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 	const health = { version: parts.version, isDraining: () => isDraining, readHealth };
 	const app = createApp({
 		hub,
+		takePush: createPushDoor(parts, opened),
 		log,
 		clock,
 		linkKey,

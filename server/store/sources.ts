@@ -22,6 +22,8 @@ export type PollClaim = {
 	readonly pollStartedAt: Instant;
 	/** Silent answers since the last good one. */
 	readonly failures: number;
+	/** Y13: a push wrote since the last good poll began: what was kept of its listing is no basis. */
+	readonly isPushed: boolean;
 };
 
 export type StoredSource = {
@@ -133,6 +135,7 @@ export const claimPoll = async (
 		readonly suspect: Suspect | null;
 		readonly poll_started_at: Instant;
 		readonly failures: number;
+		readonly pushed_at: Instant | null;
 	};
 	const [row] = await sql<Row[]>`
 		update sources set poll_gen = poll_gen + 1, poll_started_at = clock_timestamp(),
@@ -151,7 +154,8 @@ export const claimPoll = async (
 		cursor: row.cursor,
 		suspect: row.suspect,
 		pollStartedAt: row.poll_started_at,
-		failures: row.failures
+		failures: row.failures,
+		isPushed: row.pushed_at !== null
 	};
 };
 
