@@ -10,7 +10,6 @@ import { createLog, publicText, type Log } from '#server/platform/log.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
-import { applyPushes } from '#server/scheduling/apply-pushes.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
@@ -44,10 +43,10 @@ import {
 } from './jobs/reconcile.ts';
 import { startLoop, type Loop } from './jobs/repeat.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
-import { pushLoops } from './jobs/take-signals.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
 import { openMails } from './mails.ts';
+import { openPushes } from './pushes.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
 import {
 	AlertsJob,
@@ -204,15 +203,7 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),
 		episodes: lookAtIdleEpisodes({ sql, addAlerts }),
 		watch: watchSources({ sql, log })
-	}).concat(
-		pushLoops({
-			sql,
-			queues,
-			clock: systemClock,
-			log,
-			apply: applyPushes({ sql, publish: feed.publish, addAlerts, log })
-		})
-	);
+	});
 
 type PolicyParts = {
 	readonly sql: Sql;
@@ -269,6 +260,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const loops = [
 		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
 		look,
+		...openPushes({ config, sql, queues, connectors, publish, addAlerts, log }),
 		...(mails === null ? [] : [mails.loop]),
 		prices,
 		{

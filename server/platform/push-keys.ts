@@ -18,6 +18,13 @@ export const readPushKeys = (
 		.filter((key) => key.length >= LEAST_KEY)
 		.slice(0, MOST_KEYS);
 
+/** Keys of all sources that may push. */
+export const listPushSources = (secrets: ReadonlyMap<string, string>): string[] =>
+	[...secrets.keys()].flatMap((name) => {
+		const key = name.endsWith(ENTRY) ? name.slice(0, -ENTRY.length) : '';
+		return key !== '' && readPushKeys(secrets, key).length > 0 ? [key] : [];
+	});
+
 /** `whsec_<base64>` as Standard Webhooks writes keys; any other text is its own bytes. */
 const bytesOf = (key: string): Buffer =>
 	key.startsWith('whsec_') ? Buffer.from(key.slice('whsec_'.length), 'base64') : Buffer.from(key);

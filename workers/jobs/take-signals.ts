@@ -16,6 +16,7 @@ import {
 } from '#server/store/push.ts';
 import type { Queues } from '../queues.ts';
 import { takeSignal } from './poll-policy.ts';
+import { keepSubscriptions, type SubscribeDeps } from './keep-subscriptions.ts';
 import type { Loop } from './repeat.ts';
 
 const TAKE_EVERY_MS = 250;
@@ -66,7 +67,10 @@ export const watchPushes =
 		return silent;
 	};
 
-export const pushLoops = (deps: SignalDeps): Loop[] => [
+const SUBSCRIBE_EVERY_MS = 2 * SECOND_MS;
+
+export const pushLoops = (deps: SignalDeps & SubscribeDeps): Loop[] => [
 	{ name: 'take-signals', everyMs: TAKE_EVERY_MS, run: takeSignals(deps) },
-	{ name: 'watch-pushes', everyMs: WATCH_EVERY_MS, run: watchPushes(deps) }
+	{ name: 'watch-pushes', everyMs: WATCH_EVERY_MS, run: watchPushes(deps) },
+	{ name: 'keep-subscriptions', everyMs: SUBSCRIBE_EVERY_MS, run: keepSubscriptions(deps) }
 ];
