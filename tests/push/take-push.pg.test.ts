@@ -9,6 +9,7 @@ import { applyPushes } from '#server/scheduling/apply-pushes.ts';
 import { takePush, type TakePush } from '#server/scheduling/take-push.ts';
 import { commitPush } from '#server/store/commit-push.ts';
 import { claimPoll } from '#server/store/sources.ts';
+import { readSourceStatuses } from '#server/store/status.ts';
 import { takeSignals, watchPushes } from '#workers/jobs/take-signals.ts';
 import { createPollPolicy } from '#workers/jobs/poll-policy.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -368,4 +369,22 @@ test('[Y12] a source that tells is polled before its times would be old, one tha
 		update push_links set heartbeat_ms = 30000, heard_at = heard_at - interval '61 seconds'`;
 	await worker().watch();
 	expect(await planned()).toBe(60_000);
+});
+
+test('[Y17] the operator sees whether a source tells, was only asked, fell silent or is out of order', async () => {
+	const standing = async () => (await readSourceStatuses(database.sql))[0]?.push?.state ?? null;
+	expect(await standing()).toBeNull();
+	const { take } = hub();
+	await begin(take);
+	expect(await standing()).toBe('telling');
+	await send(take, event(3, busy(1, '2')));
+	const [status] = await readSourceStatuses(database.sql);
+	expect(status?.push?.lost).toBe(3);
+	expect(Math.abs((status?.push?.heardAt ?? 0) - Date.now())).toBeLessThan(MINUTE_MS);
+	await send(take, notification({ type: 'heartbeat', since: 3, status: 'off' }));
+	expect(await standing()).toBe('broken');
+	await database.sql`update push_links set silent = true`;
+	expect(await standing()).toBe('silent');
+	await database.sql`update push_links set silent = false, status = 'requested'`;
+	expect(await standing()).toBe('asked');
 });
