@@ -25,6 +25,7 @@ import type {
 } from './ids.ts';
 import type { HoldRefusal, WireSlot } from './protocol.ts';
 import type { Result } from './result.ts';
+import type { SourceDesk } from './source-desk.ts';
 import type { HubStatus } from './status.ts';
 import type { WaitingView } from './waiting.ts';
 
@@ -142,6 +143,8 @@ export type HubApi = {
 	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
 	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
 	readStatus(): Promise<HubStatus>;
+	/** What an operator does with sources. */
+	readonly sources: SourceDesk;
 };
 
 /** Who stands behind a request. Filled in by the session middleware, read by pages and routes. */

@@ -25,6 +25,16 @@ export const refusals = {
 	hold_unknown: { status: 404, text: 'There is no such hold on this device.' },
 	booking_unknown: { status: 404, text: 'There is no such booking on this device.' },
 	subscription_unknown: { status: 404, text: 'There is no such alert on this device.' },
+	source_unknown: { status: 404, text: 'There is no such source.' },
+	draft_unknown: { status: 404, text: 'This try is older than an hour. Try the source again.' },
+	source_exists: {
+		status: 409,
+		text: 'There is a source of this key already. Choose another key.'
+	},
+	source_gives_nothing: {
+		status: 409,
+		text: 'The source gave no times. Mend it, or say that it is to be added anyway.'
+	},
 	waiting_unknown: { status: 404, text: 'This device does not stand in that waiting list.' },
 	slot_taken: {
 		status: 409,

@@ -35,6 +35,11 @@ export type SourceStatus = {
 	readonly suspect: boolean;
 	/** null = it does not tell us of changes. */
 	readonly push: PushStanding | null;
+	/** Since when an operator has it paused, and why in their words; null = it is polled. */
+	readonly pausedAt: Instant | null;
+	readonly pausedBecause: string | null;
+	/** A secret that its connector sends is kept in the database. */
+	readonly hasSecret: boolean;
 };
 
 export type QueueStatus = {

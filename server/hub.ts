@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { RequestHandler } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { HubApi } from '#domain/api.ts';
+import type { SourceDesk } from '#domain/source-desk.ts';
 import type { Clock } from '#domain/time.ts';
 import { createDeviceFollower } from '#server/feed/device-messages.ts';
 import { createFollower } from '#server/feed/follow.ts';
@@ -24,19 +25,25 @@ import { createLiveServer } from '#server/live/socket-server.ts';
 import type { LiveServer } from '#server/live/socket-server.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
-import { logFault, publicText } from '#server/platform/log.ts';
+import { publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
+import { keysById } from '#server/platform/keyring.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import type { RedisRole } from '#server/platform/redis.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
+import { openPushDoor } from '#server/pushes.ts';
 import { createHubApi } from '#server/scheduling/hub-api.ts';
-import { applyPushes } from '#server/scheduling/apply-pushes.ts';
-import { takePush, type TakePush } from '#server/scheduling/take-push.ts';
+import { createSourceDesk } from '#server/scheduling/source-desk.ts';
 import { readEntries, readHeads } from '#server/store/change-log.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
+import { askOnce } from '#workers/connectors/ask-once.ts';
+import type { HostManners } from '#workers/connectors/host-manners.ts';
+import { HOST_BURST, HOST_REQUESTS_PER_S } from '#workers/connectors/rate-limit.ts';
+import { createSharedManners } from '#workers/connectors/shared-manners.ts';
 import { createQueues } from '#workers/queues.ts';
 import type { Queues } from '#workers/queues.ts';
 
@@ -93,6 +100,8 @@ type Feed = {
 	readonly follower: Follower;
 	readonly publish: Parameters<typeof createHubApi>[0]['publish'];
 	readonly isRedisUp: () => boolean;
+	/** Towards hosts of sources, shared with the workers. */
+	readonly manners: HostManners;
 	readonly close: () => Promise<void>;
 };
 
@@ -142,6 +151,10 @@ const openFeed = (
 			follower.hint(entries);
 		},
 		isRedisUp: () => publishing.status === 'ready',
+		manners: createSharedManners(
+			{ redis: publishing, prefix },
+			{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
+		),
 		close: async () => {
 			viewers.close();
 			await follower.close();
@@ -159,43 +172,35 @@ type Opened = {
 	readonly queues: Queues;
 };
 
-const createApi = (
-	{ config, clock = systemClock }: HubParts,
-	{ sql, feed, queues }: Opened,
-	live: () => LiveServer | null
-): HubApi =>
-	createHubApi({
+/** Sources are tried from here as the workers poll them: same connectors, guards and manners. */
+const openDesk = ({ config }: HubParts, { sql, feed }: Opened): SourceDesk => {
+	const { allowPrivateSources: allowPrivate, publicUrl: contactUrl } = config;
+	return createSourceDesk({
+		sql,
+		secrets: createSecretCipher(keysById(config.phiKeys)),
+		publish: feed.publish,
+		ask: (wish) => askOnce({ allowPrivate, contactUrl, manners: feed.manners }, wish)
+	});
+};
+
+const createApi = (parts: HubParts, opened: Opened, live: () => LiveServer | null): HubApi => {
+	const { config, clock = systemClock } = parts;
+	const { sql, feed, queues } = opened;
+	return createHubApi({
 		sql,
 		publish: feed.publish,
 		clock,
 		linkKey: config.linkKey,
 		publicUrl: config.publicUrl,
-		phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
+		phi: createPhiCipher(keysById(config.phiKeys)),
 		enqueueBooking: async (bookingId, round) => {
 			await queues.addBooking(bookingId, 0, 0, round);
 		},
 		queueStatus: queues.status,
 		socketCounts: () => live()?.counts() ?? { patients: 0, providers: 0, rooms: 0 },
 		feedLagMs: feed.follower.lagMs,
+		sources: openDesk(parts, opened),
 		config
-	});
-
-/** What sources push is written by this hub right after its answer; a worker follows after a fault. */
-const createPushDoor = (
-	{ config, log, clock = systemClock }: HubParts,
-	{ sql, feed, queues }: Opened
-): TakePush => {
-	const apply = applyPushes({ sql, publish: feed.publish, addAlerts: queues.addAlerts, log });
-	return takePush({
-		sql,
-		clock,
-		log,
-		secrets: config.sourceSecrets,
-		apply: ({ id }) => {
-			apply(id).catch((error: unknown) => {
-				logFault(log, 'push_not_applied', error, { sourceId: id });
-			});
-		}
 	});
 };
 
@@ -223,7 +228,14 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 	const health = { version: parts.version, isDraining: () => isDraining, readHealth };
 	const app = createApp({
 		hub,
-		takePush: createPushDoor(parts, opened),
+		takePush: openPushDoor({
+			config,
+			sql,
+			clock,
+			log,
+			publish: feed.publish,
+			addAlerts: opened.queues.addAlerts
+		}),
 		log,
 		clock,
 		linkKey,

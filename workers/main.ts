@@ -6,10 +6,12 @@ import { createPublisher } from '#server/feed/publish.ts';
 import { readViewerCounts } from '#server/feed/viewer-counts.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
+import { keysById } from '#server/platform/keyring.ts';
 import { createLog, publicText, type Log } from '#server/platform/log.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
@@ -22,6 +24,7 @@ import {
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
+import { readConnectorSecret } from '#server/store/source-secrets.ts';
 import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
 import { createSharedManners } from './connectors/shared-manners.ts';
@@ -86,8 +89,15 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
 };
 
-const phiOf = (config: Config): PhiCipher =>
-	createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key])));
+const phiOf = (config: Config): PhiCipher => createPhiCipher(keysById(config.phiKeys));
+
+/** What the environment gives counts before what the database keeps (docs/decisions/016). */
+const secretsOf = (config: Config, sql: Sql) => {
+	const cipher = createSecretCipher(keysById(config.phiKeys));
+	const secretOf = async (key: string): Promise<string | null> =>
+		config.sourceSecrets.get(key) ?? (await readConnectorSecret(sql, cipher, key));
+	return { cipher, secretOf };
+};
 
 type Feed = ReturnType<typeof openFeed>;
 
@@ -232,11 +242,12 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const { sql, epoch: firstEpoch } = await openStore(config);
 	const { epoch, look } = followEpoch(sql, firstEpoch);
 	const feed = openFeed(config, log, epoch);
+	const secrets = secretsOf(config, sql);
 	const connectors = createConnectors({
 		log: connectorLog(log),
 		allowPrivate: config.allowPrivateSources,
 		contactUrl: config.publicUrl,
-		secretOf: (key) => config.sourceSecrets.get(key) ?? null,
+		secretOf: secrets.secretOf,
 		manners: feed.manners
 	});
 	let onReady = (): unknown => null;
@@ -274,6 +285,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const upkeep = scheduleUpkeep(config.upkeepCron, {
 		sql,
 		phi: phiOf(config),
+		secrets: secrets.cipher,
 		limits: config,
 		log
 	});

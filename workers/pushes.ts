@@ -4,9 +4,12 @@ import type { RoomEntry } from '#domain/protocol.ts';
 import type { ScheduleId } from '#domain/ids.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
+import { keysById } from '#server/platform/keyring.ts';
 import type { Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { applyPushes } from '#server/scheduling/apply-pushes.ts';
+import { createPushKeys } from '#server/store/push-keys.ts';
 import type { Connectors } from './connectors/connectors.ts';
 import { pushLoops } from './jobs/take-signals.ts';
 import type { Loop } from './jobs/repeat.ts';
@@ -23,6 +26,7 @@ export type PushParts = {
 };
 
 export const openPushes = (parts: PushParts): Loop[] => {
+	const cipher = createSecretCipher(keysById(parts.config.phiKeys));
 	const { config, sql, queues, connectors, publish, addAlerts, log } = parts;
 	return pushLoops({
 		sql,
@@ -30,7 +34,7 @@ export const openPushes = (parts: PushParts): Loop[] => {
 		connectors,
 		clock: systemClock,
 		log,
-		secrets: config.sourceSecrets,
+		pushKeys: createPushKeys({ sql, cipher, secrets: config.sourceSecrets }),
 		publicUrl: config.publicUrl,
 		apply: applyPushes({ sql, publish, addAlerts, log })
 	});

@@ -1,9 +1,9 @@
 // Encryption of patient data: one AES-256-GCM data key per patient, wrapped by a key-encryption key
 // of the operator. A ciphertext opens only at the very place (table, column, row, patient, version)
 // for which it was sealed; without the patient's wrapped key nothing opens, backups included.
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { PatientId } from '#domain/ids.ts';
-import { must } from '#domain/result.ts';
+import { createKeyring, KEY_BYTES, openSealed, sealBytes, type WrappedKey } from './keyring.ts';
 
 /** Where a ciphertext lives. All of it is authenticated (GCM's additional data). */
 export type PhiPlace = {
@@ -13,9 +13,6 @@ export type PhiPlace = {
 	readonly patient: PatientId;
 	readonly version: number;
 };
-
-/** A patient's data key, encrypted under the key-encryption key `keyId`. */
-export type WrappedKey = { readonly keyId: string; readonly wrapped: Uint8Array };
 
 /** Raised when a ciphertext, its place or its key is not what was sealed. Says no more. */
 export class PhiUnreadable extends Error {
@@ -42,33 +39,11 @@ export type PhiCipher = {
 	matches(fingerprint: string, text: string): boolean;
 };
 
-/** Names the algorithm in every ciphertext: 1 = AES-256-GCM, 96-bit nonce, 128-bit tag. */
-const ALGORITHM = 1;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-const KEY_BYTES = 32;
-const HEADER_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
-
-const encrypt = (key: Uint8Array, aad: string, plain: Uint8Array): Uint8Array => {
-	const nonce = randomBytes(NONCE_BYTES);
-	const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
-	cipher.setAAD(Buffer.from(aad, 'utf8'));
-	const body = Buffer.concat([cipher.update(plain), cipher.final()]);
-	return Buffer.concat([Buffer.of(ALGORITHM), nonce, cipher.getAuthTag(), body]);
-};
-
+/** Throws PhiUnreadable. */
 const decrypt = (key: Uint8Array, aad: string, sealed: Uint8Array): Buffer => {
-	const bytes = Buffer.from(sealed);
-	if (bytes.length < HEADER_BYTES || bytes[0] !== ALGORITHM) throw new PhiUnreadable();
-	const nonce = bytes.subarray(1, 1 + NONCE_BYTES);
-	try {
-		const cipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
-		cipher.setAAD(Buffer.from(aad, 'utf8'));
-		cipher.setAuthTag(bytes.subarray(1 + NONCE_BYTES, HEADER_BYTES));
-		return Buffer.concat([cipher.update(bytes.subarray(HEADER_BYTES)), cipher.final()]);
-	} catch {
-		throw new PhiUnreadable();
-	}
+	const plain = openSealed(key, aad, sealed);
+	if (plain === null) throw new PhiUnreadable();
+	return plain;
 };
 
 // JSON keeps the parts apart: ["a|b","c"] and ["a","b|c"] are different texts.
@@ -82,36 +57,33 @@ const aadOfKey = (keyId: string, patient: PatientId): string =>
  * Throws when there is none or one is not 32 bytes long.
  */
 export const createPhiCipher = (keys: ReadonlyMap<string, Uint8Array>): PhiCipher => {
-	for (const [id, key] of keys) {
-		if (key.length !== KEY_BYTES) throw new Error(`key ${id} is not ${KEY_BYTES} bytes long`);
-	}
-	const [first, ...olderKeyIds] = keys.keys();
-	const currentKeyId = must(first, 'a key for patient data');
+	const ring = createKeyring(keys, 'patient data');
 	const keyOf = (id: string): Uint8Array => {
 		const key = keys.get(id);
 		if (key === undefined) throw new PhiUnreadable();
 		return key;
 	};
-	const wrap = (dataKey: Uint8Array, patient: PatientId): WrappedKey => ({
-		keyId: currentKeyId,
-		wrapped: encrypt(keyOf(currentKeyId), aadOfKey(currentKeyId, patient), dataKey)
-	});
-	const unwrap = (key: WrappedKey, patient: PatientId): Uint8Array =>
-		decrypt(keyOf(key.keyId), aadOfKey(key.keyId, patient), key.wrapped);
+	const wrap = (dataKey: Uint8Array, patient: PatientId): WrappedKey =>
+		ring.wrap(dataKey, (keyId) => aadOfKey(keyId, patient));
+	const unwrap = (key: WrappedKey, patient: PatientId): Uint8Array => {
+		const dataKey = ring.unwrap(key, aadOfKey(key.keyId, patient));
+		if (dataKey === null) throw new PhiUnreadable();
+		return dataKey;
+	};
 	const digest = (keyId: string, text: string): string => {
 		const own = hkdfSync('sha256', keyOf(keyId), '', 'slotcast-fingerprint-1', KEY_BYTES);
 		return createHmac('sha256', Buffer.from(own)).update(text).digest('hex');
 	};
 	return {
-		currentKeyId,
-		olderKeyIds,
+		currentKeyId: ring.currentKeyId,
+		olderKeyIds: ring.olderKeyIds,
 		newKey: (patient) => wrap(randomBytes(KEY_BYTES), patient),
 		seal: (key, place, text) =>
-			encrypt(unwrap(key, place.patient), aadOfPlace(place), Buffer.from(text, 'utf8')),
+			sealBytes(unwrap(key, place.patient), aadOfPlace(place), Buffer.from(text, 'utf8')),
 		open: (key, place, sealed) =>
 			decrypt(unwrap(key, place.patient), aadOfPlace(place), sealed).toString('utf8'),
 		rewrap: (key, patient) => wrap(unwrap(key, patient), patient),
-		fingerprint: (text) => `${currentKeyId}:${digest(currentKeyId, text)}`,
+		fingerprint: (text) => `${ring.currentKeyId}:${digest(ring.currentKeyId, text)}`,
 		matches: (fingerprint, text) => {
 			const end = fingerprint.lastIndexOf(':');
 			const keyId = fingerprint.slice(0, Math.max(end, 0));

@@ -8,15 +8,21 @@ const MOST_KEYS = 2;
 /** Shorter keys could be guessed: they count as none, characters. */
 const LEAST_KEY = 24;
 
+/** The keys of one entry; those that are too short or too many are left out. */
+export const splitPushKeys = (entry: string): readonly string[] =>
+	entry
+		.split('|')
+		.filter((key) => key.length >= LEAST_KEY)
+		.slice(0, MOST_KEYS);
+
+/** As `splitPushKeys` reads it. */
+export const joinPushKeys = (keys: readonly string[]): string => keys.slice(0, MOST_KEYS).join('|');
+
 /** The keys of a source, the current one first; none = it may not push. */
 export const readPushKeys = (
 	secrets: ReadonlyMap<string, string>,
 	sourceKey: string
-): readonly string[] =>
-	(secrets.get(`${sourceKey}${ENTRY}`) ?? '')
-		.split('|')
-		.filter((key) => key.length >= LEAST_KEY)
-		.slice(0, MOST_KEYS);
+): readonly string[] => splitPushKeys(secrets.get(`${sourceKey}${ENTRY}`) ?? '');
 
 /** Keys of all sources that may push. */
 export const listPushSources = (secrets: ReadonlyMap<string, string>): string[] =>

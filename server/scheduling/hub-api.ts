@@ -4,6 +4,7 @@ import type { HubApi } from '#domain/api.ts';
 import { MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
 import type { BookingId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
+import type { SourceDesk } from '#domain/source-desk.ts';
 import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
@@ -36,6 +37,7 @@ export type HubApiDeps = {
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
 	readonly feedLagMs: () => number | null;
+	readonly sources: SourceDesk;
 	readonly config: {
 		readonly holdTtlMs: number;
 		readonly maxHoldsPerDevice: number;
@@ -92,6 +94,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		listWaiting: listWaiting(deps),
 		readClinic: readClinic(deps),
 		acknowledgeBooking: acknowledgeBooking(deps),
-		readStatus: readStatus(deps)
+		readStatus: readStatus(deps),
+		sources: deps.sources
 	};
 };

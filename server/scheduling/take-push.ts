@@ -14,7 +14,7 @@ import { ok, refuse, type Result } from '#domain/result.ts';
 import type { Clock } from '#domain/time.ts';
 import { publicText, type Log } from '../platform/log.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { digestOf, isBearerOf, isSignedBy, readPushKeys } from '../platform/push-keys.ts';
+import { digestOf, isBearerOf, isSignedBy } from '../platform/push-keys.ts';
 import {
 	findPushSource,
 	recordNotification,
@@ -39,8 +39,8 @@ export type TakePushDeps = {
 	readonly sql: Sql;
 	readonly clock: Clock;
 	readonly log: Log;
-	/** Config.sourceSecrets */
-	readonly secrets: ReadonlyMap<string, string>;
+	/** Keys of a source, the current one first; none = it may not push. */
+	readonly keysOf: (source: PushSource) => Promise<readonly string[]>;
 	/** Told after the record is durable; must not throw. */
 	readonly apply: (source: PushSource) => void;
 };
@@ -151,10 +151,9 @@ const takeNotification = async (
 export const takePush =
 	(deps: TakePushDeps): TakePush =>
 	async (message) => {
-		const keys = readPushKeys(deps.secrets, message.source);
-		if (keys.length === 0) return refuse('push_not_signed');
 		const source = await findPushSource(deps.sql, message.source);
-		if (source === null) return refuse('push_not_signed');
+		const keys = source === null ? [] : await deps.keysOf(source);
+		if (source === null || keys.length === 0) return refuse('push_not_signed');
 		const known = { source, keys };
 		if (message.header('webhook-signature') !== '') return await takeWebhook(deps, known, message);
 		if (message.header('x-cal-signature-256') !== '') return await takeCalCom(deps, known, message);

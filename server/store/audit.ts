@@ -1,5 +1,5 @@
-// The audit of patient data: who read or wrote whose. Rows are chained by hashes, so that an edit,
-// a removal or an insertion anywhere is found and its place named.
+// The audit: who read or wrote whose data, and what operators did to sources. Rows are chained by
+// hashes, so that an edit, a removal or an insertion anywhere is found and its place named.
 import { createHash } from 'node:crypto';
 import type { PatientId } from '#domain/ids.ts';
 import type { Instant } from '#domain/time.ts';
@@ -11,22 +11,34 @@ export type Actor =
 	| `clinic:${number}`
 	| `link:${string}`
 	| `worker:${string}`
-	| `upkeep:${string}`;
+	| `upkeep:${string}`
+	/** Who holds the operator's link or sits at the command line. */
+	| `operator:${string}`;
+
+/** What was touched: whose data, or which source and which of its secrets (by name). */
+export type AuditObject = PatientId | `source:${string}` | `secret:${string}`;
 
 export type AuditAction =
 	| 'patient_written'
 	| 'patient_read'
 	| 'patient_rewrapped'
-	| 'patient_shredded';
+	| 'patient_shredded'
+	| 'source_added'
+	| 'source_changed'
+	| 'source_paused'
+	| 'source_resumed'
+	| 'source_removed'
+	| 'secret_saved'
+	| 'secret_dropped';
 
-/** One row for one read or write, however many patients it touched; in the same transaction. */
+/** One row for one act, however many objects it touched; in the same transaction. */
 export const appendAudit = async (
 	tx: Tx,
 	actor: Actor,
 	action: AuditAction,
-	patients: readonly PatientId[]
+	objects: readonly AuditObject[]
 ): Promise<void> => {
-	await tx`select append_audit(${actor}, ${action}, ${[...patients]}::text[])`;
+	await tx`select append_audit(${actor}, ${action}, ${[...objects]}::text[])`;
 };
 
 type AuditRow = {

@@ -88,9 +88,9 @@ const storedOf = (row: SourceRow): StoredSource => ({
 });
 
 /**
- * Adds a source or brings its settings up to date (by `key`); an existing one is enabled again.
- * Another address means another listing: validators are forgotten, a poll under way is fenced and
- * the next one is due at once.
+ * Adds a source or brings its settings up to date (by `key`); an existing one, paused or removed,
+ * is polled again. Another address means another listing, and one that was removed has no times
+ * left: validators are forgotten, a poll under way is fenced and the next one is due at once.
  */
 export const upsertSource = async (sql: Queryable, source: SourceSettings): Promise<SourceId> => {
 	const [row] = await sql<{ id: SourceId }[]>`
@@ -104,6 +104,7 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
 			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
 			booking = excluded.booking, enabled = true,
+			paused_at = null, paused_because = null, removed_at = null,
 			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
 				select case when moved then '{}' else s.cursor end,
 					case when moved then null else s.suspect end,
@@ -111,7 +112,8 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 					case when moved then s.poll_gen + 1 else s.committed_gen end,
 					case when moved then null else s.polling_until end,
 					case when moved or not s.enabled then now() else s.next_poll_at end
-				from (select (s.kind, s.url) <> (excluded.kind, excluded.url) as moved) as m
+				from (select (s.kind, s.url) <> (excluded.kind, excluded.url)
+					or s.removed_at is not null as moved) as m
 			)
 		returning id`;
 	return must(row, 'source').id;

@@ -13,7 +13,9 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 			case when o.enabled then o.next_poll_at end as "nextPollAt",
 			coalesce(c.schedules, 0) as schedules, coalesce(s.open, 0) as "openSlots",
 			o.flags, o.refused, o.recent_changes as "recentChanges",
-			o.suspect is not null as suspect,
+			o.suspect is not null as suspect, o.paused_at as "pausedAt",
+			o.paused_because as "pausedBecause",
+			exists (select 1 from source_secrets x where x.source_id = o.id and x.name = 'key') as "hasSecret",
 			case when l.source_id is not null then jsonb_build_object(
 				'state', case when l.silent then 'silent' when l.status in ('error', 'off') then 'broken'
 					when l.status = 'requested' then 'asked' else 'telling' end,
@@ -31,6 +33,7 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 					or live_claims(s.claim_untils, clock_timestamp()) < s.remaining)
 			group by s.source_id
 		) s on s.source_id = o.id
+		where o.removed_at is null
 		order by o.key limit 1000`;
 
 export type HubCounts = {

@@ -3,6 +3,8 @@
 import type postgres from 'postgres';
 import { DAY_MS } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
+import { dropIdleSources } from './operate-sources.ts';
+import { dropOldDrafts } from './source-drafts.ts';
 
 type Transacting = Pick<postgres.Sql, 'begin'>;
 
@@ -72,6 +74,8 @@ export type PurgeCounts = {
 	readonly holds: number;
 	readonly notices: number;
 	readonly episodes: number;
+	/** Removed ones that nobody needs any more. */
+	readonly sources: number;
 };
 
 /** Days after which a repeated request is no longer recognised. */
@@ -152,5 +156,7 @@ export const purgeOld = async (sql: Sql, limits: UpkeepLimits): Promise<PurgeCou
 				and not exists (select 1 from alert_notices n where n.episode_id = e.id)
 			limit ${ROWS_PER_DELETE})`
 	);
-	return { partitions, entries, slots, requests, holds, notices, episodes };
+	await dropOldDrafts(sql);
+	const sources = await dropIdleSources(sql);
+	return { partitions, entries, slots, requests, holds, notices, episodes, sources };
 };

@@ -10,6 +10,7 @@ import { createHubApi } from '#server/scheduling/hub-api.ts';
 import type { Random } from '../support/random.ts';
 import type { Answer } from './history.ts';
 import { details, isUnreached, lostAnswer, type Heard, type Way, type Wish } from './way.ts';
+import { makeDesk } from '../scheduling/world.ts';
 
 export type DirectWayOptions = {
 	readonly databaseUrl: string;
@@ -53,6 +54,7 @@ export const createDirectWay = (options: DirectWayOptions): Way => {
 		queueStatus: async () => [],
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 		feedLagMs: () => null,
+		sources: makeDesk(sql),
 		config: { holdTtlMs: options.holdTtlMs, maxHoldsPerDevice: 2, maxHoldsPerHour: 20 }
 	});
 	const ask = (wish: Wish): Promise<Result<object | null, string>> => {

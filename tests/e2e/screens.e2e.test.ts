@@ -1,10 +1,9 @@
 // How the screens behave: accessible in both themes, still under a pointer, honest about age and
 // line, right with a wrong phone clock.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { must } from '#domain/result.ts';
+import { violationsOf } from '../support/axe.ts';
 import { until } from '../support/until.ts';
 import { createTestBrowser, desktop, phone, untilLive, type TestBrowser } from './browser.ts';
 import { rosa, startTown, type Town } from './town.ts';
@@ -19,24 +18,6 @@ afterAll(async () => {
 	await browser?.close();
 	await town?.close();
 });
-
-const axeSource = readFileSync(
-	createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
-	'utf8'
-);
-
-type Violation = { id: string; nodes: { html: string; failureSummary?: string }[] };
-
-const violationsOf = async (page: Page): Promise<string[]> => {
-	// Evaluated, not added as a script: the page's own policy would refuse it.
-	await page.evaluate(axeSource);
-	const found = await page.evaluate<Violation[]>(
-		"axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)"
-	);
-	return found.flatMap(({ id, nodes }) =>
-		nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`)
-	);
-};
 
 describe.each(['light', 'dark'] as const)('[U19] axe-core in the %s theme', (colorScheme) => {
 	test.each([phone, desktop])('[U19] every screen at $width px', async (viewport) => {

@@ -9,6 +9,7 @@ import { signLink, type LinkClaims } from '#server/http/links.ts';
 import type { RunningClinic } from '../../demo/clinics/start.ts';
 import { mustClose } from '../support/leaks.ts';
 import { startSystem, type HubProcess, type System } from '../support/system.ts';
+import type { TestProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 const LINK_KEY = Buffer.alloc(32, 9);
@@ -16,6 +17,7 @@ const LINK_KEY = Buffer.alloc(32, 9);
 export type Town = {
 	readonly system: System;
 	readonly hub: HubProcess;
+	readonly workers: TestProcess;
 	readonly clinic: RunningClinic;
 	readonly sourceId: SourceId;
 	/** `specialty=…&region=…` of the search whose board shows the most times. */
@@ -69,7 +71,7 @@ export const startTown = async ({
 		minIntervalMs: 300,
 		env: { HUB_LINK_KEY: LINK_KEY.toString('base64') }
 	});
-	const [hub] = await Promise.all([system.startHub(), system.startWorkers()]);
+	const [hub, workers] = await Promise.all([system.startHub(), system.startWorkers()]);
 	await until(() => isPolled(system), { timeoutMs: 60_000 });
 	const crowded = must(await crowdedSearch(system), 'an open time');
 	const search = new URLSearchParams({
@@ -81,6 +83,7 @@ export const startTown = async ({
 	return mustClose('town', {
 		system,
 		hub,
+		workers,
 		clinic,
 		sourceId,
 		search,

@@ -89,9 +89,10 @@ describe('the log', () => {
 });
 
 describe('the code', () => {
-	const files = globSync('{domain,server,workers}/**/*.ts', { cwd: root })
-		.filter((path) => !path.endsWith('connectors/try.ts'))
-		.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+	const files = globSync('{domain,server,workers}/**/*.ts', { cwd: root }).map((path) => ({
+		path,
+		text: readFileSync(join(root, path), 'utf8')
+	}));
 
 	// A quote before it: a command shown to the operator, not one of ours.
 	const writes = /(?<!["'`])\bconsole\.(?:log|error|warn|info|debug|trace|table|dir)\(/;

@@ -1,7 +1,10 @@
 // Pushes the whole way: a simulated clinic, hub and workers as real processes, a viewer in a room.
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
@@ -26,14 +29,14 @@ const freePort = async (): Promise<number> => {
 };
 
 /** One clinic that may push, and a hub at the address that it is told. */
-const startPushing = async () => {
+const startPushing = async (secrets = `${CLINIC}.push=${pushKey}`) => {
 	const port = await freePort();
 	const system = await startSystem({
 		keys: [CLINIC],
 		slotCount: 120,
 		env: {
 			HUB_PUBLIC_URL: `http://127.0.0.1:${port}`,
-			HUB_SOURCE_SECRETS: `${CLINIC}.push=${pushKey}`
+			HUB_SOURCE_SECRETS: secrets
 		}
 	});
 	return { system, port, clinic: must(system.clinics.clinics[0], 'clinic') };
@@ -278,4 +281,20 @@ test('[Y14] a patient planted in payloads is in no table, no Redis and no log', 
 		expect(text).not.toContain('Zyxandra');
 		expect(text).not.toContain(pushKey);
 	}
+});
+
+test('[Y18] the key that the command prints opens the door of a running hub', async () => {
+	const { system, port } = await startPushing('');
+	await using _ = system;
+	await system.startHub(port);
+	const now = Date.now();
+	expect((await post(port, webhook('msg_1', now))).status).toBe(401);
+	const { stdout } = await promisify(execFile)(
+		process.execPath,
+		[resolve(import.meta.dirname, '../../ops/slotcast.js'), 'source', 'push-key', CLINIC],
+		{ env: { HUB_MODE: 'development', DATABASE_URL: system.database.url } }
+	);
+	const key = stdout.trim();
+	expect(key).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+	expect((await post(port, webhook('msg_1', now, '{}', key))).status).toBe(202);
 });

@@ -7,6 +7,8 @@ import { TOLERANCE_MS } from '#domain/push/webhook.ts';
 import { MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import { applyPushes } from '#server/scheduling/apply-pushes.ts';
 import { takePush, type TakePush } from '#server/scheduling/take-push.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
+import { createPushKeys, turnPushKey } from '#server/store/push-keys.ts';
 import { commitPush } from '#server/store/commit-push.ts';
 import { claimPoll } from '#server/store/sources.ts';
 import { readSourceStatuses } from '#server/store/status.ts';
@@ -71,6 +73,13 @@ const listen = () => {
 	return { log, events: (name: string) => lines.filter((line) => line.event === name) };
 };
 
+const cipher = createSecretCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
+
+const pushKeys = (entry = `${pushKey}|${olderKey}`) => {
+	const secrets = new Map(entry === '' ? [] : [['big-sky.push', entry]]);
+	return createPushKeys({ sql: database.sql, cipher, secrets });
+};
+
 /** One hub process. */
 const hub = () => {
 	const { log, events } = listen();
@@ -78,7 +87,7 @@ const hub = () => {
 		sql: database.sql,
 		clock: { now: () => now },
 		log,
-		secrets: new Map([['big-sky.push', `${pushKey}|${olderKey}`]]),
+		keysOf: pushKeys().of,
 		apply: () => {}
 	});
 	return { take, events };
@@ -387,4 +396,19 @@ test('[Y17] the operator sees whether a source tells, was only asked, fell silen
 	expect(await standing()).toBe('silent');
 	await database.sql`update push_links set silent = false, status = 'requested'`;
 	expect(await standing()).toBe('asked');
+});
+
+test('[Y18] a key made by the operator counts at once, the one before beside it, older ones no more', async () => {
+	const { of, sources } = pushKeys('');
+	const source = { id: sourceId, key: 'big-sky' };
+	expect([await of(source), await sources()]).toEqual([[], []]);
+	const turn = () => database.sql.begin((tx) => turnPushKey(tx, cipher, sourceId, 'operator:test'));
+	const [one, two, three] = [await turn(), await turn(), await turn()];
+	expect(new Set([one, two, three]).size).toBe(3);
+	expect(await of(source)).toEqual([three, two]);
+	expect(await sources()).toEqual(['big-sky']);
+	// What the environment gives counts first.
+	expect(await pushKeys().of(source)).toEqual([pushKey, olderKey]);
+	const [row] = await database.sql`select sealed::text from source_secrets`;
+	expect(JSON.stringify(row)).not.toContain(three);
 });

@@ -15,7 +15,8 @@ import {
 	makeDevice,
 	makePatient,
 	makeRequest,
-	type World
+	type World,
+	makeDesk
 } from './world.ts';
 
 let world: World;
@@ -326,6 +327,7 @@ test('[P5] everything a person or clinic does works with no more rights than the
 			queueStatus: async () => [],
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
+			sources: makeDesk(sql),
 			config: { holdTtlMs: 60_000, maxHoldsPerDevice: 2 }
 		});
 		const [who] = await sql<{ name: string }[]>`select current_user as name`;

@@ -12,7 +12,10 @@ import { HOUR_MS, MINUTE_MS } from '#domain/time.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { createPostgres, type Sql } from '#server/platform/postgres.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { createHubApi, type HubApiDeps } from '#server/scheduling/hub-api.ts';
+import { createSourceDesk, type AskSource } from '#server/scheduling/source-desk.ts';
+import { silentFor } from '#workers/connectors/silent.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { mustClose } from '../support/leaks.ts';
 
@@ -153,6 +156,14 @@ const createBuilders = (sql: Sql) => {
 
 export const phi = createPhiCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
 
+const keptSecrets = createSecretCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
+
+/** A desk for sources over `sql`; what a try hears is `answer`. */
+export const makeDesk = (
+	sql: Sql,
+	ask: AskSource = async () => silentFor('unreachable', 'Nobody is there.', 0)
+) => createSourceDesk({ sql, secrets: keptSecrets, publish: () => {}, ask });
+
 export const linkKey = Buffer.alloc(32, 5);
 
 /** Only for holds that a test wants to end now: as if the patient had gone long ago. */
@@ -189,6 +200,7 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 		queueStatus: async () => [],
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 		feedLagMs: () => null,
+		sources: makeDesk(sql),
 		config: { holdTtlMs: 300_000, maxHoldsPerDevice: 2, maxHoldsPerHour: 20 },
 		...over
 	});

@@ -152,6 +152,9 @@ test('[U14] the worst source comes first', () => {
 		recentChanges: [],
 		push: null,
 		suspect: false,
+		pausedAt: null,
+		pausedBecause: null,
+		hasSecret: false,
 		...over
 	});
 	const sorted = [

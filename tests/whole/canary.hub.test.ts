@@ -1,12 +1,12 @@
 // Planted canaries: a patient with unmistakable details books a visit, a clinic reads it, and then
 // everything that could have kept a copy is searched. Only the clinic may know who she is.
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { SourceId } from '#domain/ids.ts';
 import { must } from '#domain/result.ts';
 import { signLink } from '#server/http/links.ts';
 import { developmentKeys } from '#server/platform/config-variables.ts';
+import { dumpRedis, dumpTables } from '../support/dumps.ts';
 import { connectRedis } from '../support/redis.ts';
 import { startSystem, testNow, type System } from '../support/system.ts';
 import { listenToRedis } from '../support/redis-monitor.ts';
@@ -44,29 +44,6 @@ const hits = (where: string, text: string): string[] =>
 	traces()
 		.filter((trace) => text.toLowerCase().includes(trace.toLowerCase()))
 		.map((trace) => `${where}: ${trace}`);
-
-const dumpRedis = async (client: Redis): Promise<string> => {
-	const parts: string[] = [];
-	for await (const keys of client.scanStream({ count: 500 })) {
-		for (const key of keys as string[]) {
-			const dumped = await client.dumpBuffer(key);
-			parts.push(key, dumped?.toString('latin1') ?? '');
-		}
-	}
-	return parts.join('\n');
-};
-
-const dumpTables = async ({ database: { sql } }: System): Promise<string> => {
-	const tables = await sql<{ name: string }[]>`
-		select quote_ident(tablename) as name from pg_tables where schemaname = 'public'`;
-	const parts: string[] = [];
-	for (const { name } of tables) {
-		const rows = await sql.unsafe<{ line: string }[]>(`select t::text as line from ${name} t`);
-		parts.push(...rows.map(({ line }) => line));
-	}
-	expect(parts.length).toBeGreaterThan(50);
-	return parts.join('\n');
-};
 
 type Api = (path: string, body?: unknown) => Promise<{ status: number; value: unknown }>;
 

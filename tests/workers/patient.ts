@@ -9,6 +9,7 @@ import { createHubApi } from '#server/scheduling/hub-api.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Queues } from '#workers/queues.ts';
 import type { System } from '../support/system.ts';
+import { makeDesk } from '../scheduling/world.ts';
 
 /** Planted where patient data may be, looked for where it may not. */
 export const canary = 'Xylophonia-Quetzalcoatl';
@@ -54,6 +55,7 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			queueStatus: async () => null,
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
+			sources: makeDesk(sql),
 			config: { ...config, holdTtlMs }
 		});
 	const hold: Patient['hold'] = async (clinicKey, ttlMs = 300_000) => {

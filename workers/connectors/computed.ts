@@ -5,7 +5,7 @@ import { sameFact, type SlotFact, type SlotKey } from '#domain/slot.ts';
 import type { ScheduleFact } from '#domain/schedule.ts';
 import type { Instant } from '#domain/time.ts';
 import type { SilentAnswer } from '#domain/answer.ts';
-import type { Connector, PollRequest } from './connector.ts';
+import type { Connector, PollRequest, SecretOf } from './connector.ts';
 import type { FetchContext, KeptFile } from './fetch-files.ts';
 import type { HttpClient } from './http-client.ts';
 import type { Kept } from './kept-bodies.ts';
@@ -140,8 +140,7 @@ export type ComputedParts = {
 	readonly kept: Kept<KeptComputed>;
 	/** All answers of one poll together, unpacked. */
 	readonly listingBytes: number;
-	/** The key or token the operator was given for a source; null = none. */
-	readonly secretOf: (sourceKey: string) => string | null;
+	readonly secretOf: SecretOf;
 };
 
 export type Compute = (

@@ -108,6 +108,12 @@ export type Subscriber = {
 	) => Promise<boolean>;
 };
 
+/**
+ * The key or token that a source was given, read anew each time: a new one counts at once. null =
+ * none. It may fail: what is kept cannot be opened, or Postgres is away.
+ */
+export type SecretOf = (sourceKey: string) => Promise<string | null>;
+
 export type Connector = {
 	readonly poll: (request: PollRequest) => Promise<Answer>;
 	/** Called after the poll of `token` was committed (or not): keeps or drops its body. */

@@ -2,7 +2,7 @@
 // limits, timeouts) and the store of kept bodies; close() ends every connection.
 import type { SourceKind } from '#domain/source.ts';
 import type { LookupFunction } from 'node:net';
-import type { Connector } from './connector.ts';
+import type { Connector, SecretOf } from './connector.ts';
 import { LISTING_BYTES } from './fetch-files.ts';
 import { computedBytes, type KeptComputed } from './computed.ts';
 import type { HostManners } from './host-manners.ts';
@@ -45,7 +45,7 @@ export type ConnectorsOptions = {
 	readonly ratePerSecond?: number;
 	readonly rateBurst?: number;
 	/** The key or token an operator was given for a source; default: none has any. */
-	readonly secretOf?: (sourceKey: string) => string | null;
+	readonly secretOf?: SecretOf;
 	/** Manners towards hosts that other processes share; default: this process's own. */
 	readonly manners?: HostManners;
 };
@@ -70,7 +70,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 		listingBytes,
 		onUncuttable: (source) => options.log?.warn('bundle_parsed_whole', { source })
 	});
-	const secretOf = options.secretOf ?? (() => null);
+	const secretOf = options.secretOf ?? (async () => null);
 	const parts = { http, kept: computed, listingBytes, secretOf };
 	return {
 		'smart-scheduling-links': createSmartSchedulingLinks({

@@ -3,7 +3,7 @@
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Clock } from '#domain/time.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import { listPushSources, readPushKeys } from '#server/platform/push-keys.ts';
+import type { PushKeys } from '#server/store/push-keys.ts';
 import {
 	claimSubscriptions,
 	dropSubscription,
@@ -13,7 +13,6 @@ import {
 	type DueSubscription
 } from '#server/store/push-subscribing.ts';
 import { readSource } from '#server/store/sources.ts';
-import { must } from '#domain/result.ts';
 import type { Connectors } from '../connectors/connectors.ts';
 
 export const HEARTBEAT_MS = 30 * SECOND_MS;
@@ -31,8 +30,8 @@ export type SubscribeDeps = {
 	readonly connectors: Omit<Connectors, 'close'>;
 	readonly clock: Clock;
 	readonly log: Log;
-	/** Config.sourceSecrets and Config.publicUrl */
-	readonly secrets: ReadonlyMap<string, string>;
+	readonly pushKeys: PushKeys;
+	/** Config.publicUrl */
 	readonly publicUrl: string;
 };
 
@@ -40,16 +39,18 @@ const pauseMs = (failures: number): number =>
 	Math.min(LONGEST_PAUSE_MS, MINUTE_MS * 2 ** Math.min(failures, 10));
 
 const subscribe = async (deps: SubscribeDeps, due: DueSubscription): Promise<boolean> => {
-	const { sql, connectors, clock, log, secrets, publicUrl } = deps;
+	const { sql, connectors, clock, log, pushKeys, publicUrl } = deps;
 	const { sourceId } = due;
 	const source = (await readSource(sql, sourceId))?.settings;
 	const subscriber = source === undefined ? null : (connectors[source.kind].subscriber ?? null);
 	if (source === undefined || subscriber === null) return false;
+	const [key] = await pushKeys.of({ id: sourceId, key: source.key });
+	if (key === undefined) return false;
 	const outcome = await subscriber.subscribe({
 		source,
 		subscription: due.subscription,
 		endpoint: `${publicUrl}/api/v1/push/${source.key}`,
-		key: must(readPushKeys(secrets, source.key)[0], 'push key'),
+		key,
 		heartbeatMs: HEARTBEAT_MS,
 		endsAt: toInstant(clock.now() + LASTS_MS),
 		signal: AbortSignal.timeout(DEADLINE_MS)
@@ -89,9 +90,9 @@ const endAbandoned = async ({ sql, connectors, log }: SubscribeDeps): Promise<vo
 
 /** Y15: returns how many subscriptions were made or renewed. */
 export const keepSubscriptions = (deps: SubscribeDeps) => async (): Promise<number> => {
-	const keys = listPushSources(deps.secrets);
-	if (keys.length === 0) return 0;
 	await endAbandoned(deps);
+	const keys = await deps.pushKeys.sources();
+	if (keys.length === 0) return 0;
 	const due = await claimSubscriptions(deps.sql, keys, LEASE_MS);
 	const made = await Promise.all(
 		due.map((one) =>

@@ -7,15 +7,19 @@ import { MINUTE_MS } from '#domain/time.ts';
 import { logFault, publicText, type Log } from '#server/platform/log.ts';
 import { PhiUnreadable, type PhiCipher } from '#server/platform/phi.ts';
 import type { Sql } from '#server/platform/postgres.ts';
+import { SecretUnreadable, type SecretCipher } from '#server/platform/secret-cipher.ts';
 import { verifyAudit, type AuditHead } from '#server/store/audit.ts';
 import { shredOldPatients } from '#server/store/old-patients.ts';
 import { countOtherKeys, rewrapPatients } from '#server/store/patients.ts';
+import { countOtherSecretKeys, rewrapSecrets } from '#server/store/source-secrets.ts';
 import { beginUpkeep, finishUpkeep, lastAuditHead } from '#server/store/upkeep-runs.ts';
 import { purgeOld, rollPartitions, type PurgeCounts } from '#server/store/upkeep.ts';
 
 export type UpkeepDeps = {
 	readonly sql: Sql;
 	readonly phi: PhiCipher;
+	/** Opens the secrets of sources. */
+	readonly secrets: SecretCipher;
 	readonly limits: {
 		readonly changeLogDays: number;
 		readonly slotDays: number;
@@ -28,7 +32,7 @@ export type UpkeepCounts = PurgeCounts & {
 	readonly rolled: number;
 	readonly shredded: number;
 	readonly rewrapped: number;
-	/** Patients whose key is still not under the current one: an older key is needed until 0. */
+	/** Patients and secrets whose key is not under the current one: an older key is needed until 0. */
 	readonly otherKeys: number;
 };
 
@@ -47,21 +51,27 @@ const inBatches = async (work: (limit: number) => Promise<number>): Promise<numb
 };
 
 /** P3: a row that cannot be opened is somebody's to look at, and no reason to leave the rest. */
-const rewrapAll = async ({ sql, phi, log }: UpkeepDeps): Promise<number> => {
+const rewrapKind = async (
+	log: Log,
+	rewrap: (limit: number) => Promise<number>
+): Promise<number> => {
 	let total = 0;
-	const batch = async (limit: number): Promise<number> => {
-		const done = await rewrapPatients(sql, phi, limit);
-		total += done;
-		return done;
-	};
 	try {
-		await inBatches(batch);
+		await inBatches(async (limit) => {
+			const done = await rewrap(limit);
+			total += done;
+			return done;
+		});
 	} catch (error) {
-		if (!(error instanceof PhiUnreadable)) throw error;
+		if (!(error instanceof PhiUnreadable || error instanceof SecretUnreadable)) throw error;
 		logFault(log, 'rewrap_failed', error);
 	}
 	return total;
 };
+
+const rewrapAll = async ({ sql, phi, secrets, log }: UpkeepDeps): Promise<number> =>
+	(await rewrapKind(log, (limit) => rewrapPatients(sql, phi, limit))) +
+	(await rewrapKind(log, (limit) => rewrapSecrets(sql, secrets, limit)));
 
 /**
  * P8: recomputes the chain from its beginning, and against the head that an earlier night noted.
@@ -80,14 +90,14 @@ const checkAudit = async ({ sql, log }: UpkeepDeps): Promise<AuditHead | null> =
 
 /** W20: null = another worker does or did this night's upkeep. */
 export const runUpkeep = async (deps: UpkeepDeps): Promise<UpkeepCounts | null> => {
-	const { sql, phi, limits, log } = deps;
+	const { sql, phi, secrets, limits, log } = deps;
 	const night = await beginUpkeep(sql);
 	if (night === null) return null;
 	const rolled = await rollPartitions(sql);
 	const purged = await purgeOld(sql, limits);
 	const shredded = await inBatches((limit) => shredOldPatients(sql, limits.patientDays, limit));
 	const rewrapped = await rewrapAll(deps);
-	const otherKeys = await countOtherKeys(sql, phi);
+	const otherKeys = (await countOtherKeys(sql, phi)) + (await countOtherSecretKeys(sql, secrets));
 	const counts = { ...purged, rolled, shredded, rewrapped, otherKeys };
 	await finishUpkeep(sql, night, { ...counts, auditHead: await checkAudit(deps) });
 	log.info('upkeep_done', { night: publicText(night), ...counts });

@@ -28,7 +28,7 @@ const apply = (known: Map<SlotKey, SlotFact>, answer: Answer): Map<SlotKey, Slot
 
 let connectors: ReturnType<typeof makeConnectors>;
 beforeAll(() => {
-	connectors = makeConnectors({ deadlineMs: 10_000, secretOf: () => 'test-key' });
+	connectors = makeConnectors({ deadlineMs: 10_000, secretOf: async () => 'test-key' });
 });
 afterAll(() => connectors.close());
 

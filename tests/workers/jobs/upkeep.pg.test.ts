@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DeviceKey, PatientId } from '#domain/ids.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
+import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { actAs, insertPatient, readPatients } from '#server/store/patients.ts';
+import { readSourceSecret, saveSourceSecret } from '#server/store/source-secrets.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { runUpkeep, scheduleUpkeep, type UpkeepDeps } from '#workers/jobs/upkeep.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -23,12 +25,14 @@ afterEach(async () => {
 	await database.sql`truncate patients, bookings, holds, slots, schedules, sources cascade`;
 });
 
-const phi = createPhiCipher(new Map([['k1', Buffer.alloc(32, 'a key for tests')]]));
+const keys = new Map([['k1', Buffer.alloc(32, 'a key for tests')]]);
+const phi = createPhiCipher(keys);
+const secrets = createSecretCipher(keys);
 
 const createDeps = () => {
 	const { log, lines, events } = createTestLog();
 	const limits = { changeLogDays: 3, slotDays: 30, patientDays: 365 };
-	const deps: UpkeepDeps = { sql: database.sql, phi, limits, log };
+	const deps: UpkeepDeps = { sql: database.sql, phi, secrets, limits, log };
 	return { deps, lines, events };
 };
 
@@ -208,4 +212,20 @@ test('[W20] a fault is logged and ends nothing', async () => {
 
 test('[W20] a line that is no cron line is refused at the start', () => {
 	expect(() => scheduleUpkeep('every night', createDeps().deps)).toThrow('5 or 6 fields');
+});
+
+test('[E2] the night after a rotation wraps the secrets of sources anew too', async () => {
+	const { sql } = database;
+	const sourceId = await upsertSource(sql, makeSource());
+	const of = { sourceId, name: 'key' };
+	await sql.begin((tx) => saveSourceSecret(tx, secrets, { ...of, secret: 'abc' }, 'operator:test'));
+	const next = new Map([
+		['k2', keyOf('the next key')],
+		['k1', keyOf('a key for tests')]
+	]);
+	const { deps } = createDeps();
+	const turned = { ...deps, phi: rotated, secrets: createSecretCipher(next) };
+	expect(await runUpkeep(turned)).toMatchObject({ rewrapped: 1, otherKeys: 0 });
+	const after = createSecretCipher(new Map([['k2', keyOf('the next key')]]));
+	expect(await readSourceSecret(sql, after, of)).toBe('abc');
 });

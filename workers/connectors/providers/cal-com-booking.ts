@@ -1,6 +1,12 @@
 // Books at Cal.com: reserve the time, create the booking with our id in its metadata, give the
 // kept time back. A lost answer is said to be lost; our id in the list of bookings settles it.
-import type { BookingLookup, BookingOrder, BookingOutcome, Connector } from '../connector.ts';
+import type {
+	BookingLookup,
+	BookingOrder,
+	BookingOutcome,
+	Connector,
+	SecretOf
+} from '../connector.ts';
 import type { HttpClient } from '../http-client.ts';
 import type { Heard } from '../http-faults.ts';
 import {
@@ -130,18 +136,18 @@ const create = async (
 /** Creates the two writing halves of the connector. */
 export const createCalComBooking = (
 	http: HttpClient,
-	secretOf: (sourceKey: string) => string | null
+	secretOf: SecretOf
 ): { book: NonNullable<Connector['book']>; findBooking: NonNullable<Connector['findBooking']> } => {
 	const parts = { http, secretOf };
 	return {
 		findBooking: async (order) => {
-			const session = openCalSession(parts, order);
+			const session = await openCalSession(parts, order);
 			if (session === null)
 				return { state: 'unknown', detail: 'The hub has no key of the clinic.' };
 			return await find(session, order.bookingId);
 		},
 		book: async (order) => {
-			const session = openCalSession(parts, order);
+			const session = await openCalSession(parts, order);
 			const type = eventTypeOf(order.scheduleKey, order.source.notes);
 			// Without a key bookings cannot be read back, and a lost answer would stay lost.
 			if (session === null || type === null) return rejected('clinic_refused');

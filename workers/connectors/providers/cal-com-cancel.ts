@@ -1,6 +1,6 @@
 // Cancels at Cal.com: our booking is looked for first, so that nothing is sent blindly, however often
 // it is tried.
-import type { CancelOrder, CancelOutcome, Connector } from '../connector.ts';
+import type { CancelOrder, CancelOutcome, Connector, SecretOf } from '../connector.ts';
 import type { HttpClient } from '../http-client.ts';
 import {
 	askCal,
@@ -41,10 +41,10 @@ const cancelAt = async (session: Session, { bookingId }: CancelOrder): Promise<C
 /** Creates the cancelling part of the connector. */
 export const createCalComCancel = (
 	http: HttpClient,
-	secretOf: (sourceKey: string) => string | null
+	secretOf: SecretOf
 ): NonNullable<Connector['cancel']> => {
 	return async (order) => {
-		const session = openCalSession({ http, secretOf }, order);
+		const session = await openCalSession({ http, secretOf }, order);
 		return session === null ? refused('call_clinic') : await cancelAt(session, order);
 	};
 };

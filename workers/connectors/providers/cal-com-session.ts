@@ -1,6 +1,7 @@
 // What booking and cancelling at Cal.com share: one exchange, and our booking as the server has it
 // now, found by our id in its metadata.
 import type { SourceSettings } from '#domain/source.ts';
+import type { SecretOf } from '../connector.ts';
 import type { Ask, Caller, HttpClient } from '../http-client.ts';
 import type { Heard, Unheard } from '../http-faults.ts';
 import {
@@ -38,11 +39,11 @@ export const askCal = (
 	});
 
 /** null = the hub has no key of the clinic. */
-export const openCalSession = (
-	parts: { readonly http: HttpClient; readonly secretOf: (sourceKey: string) => string | null },
+export const openCalSession = async (
+	parts: { readonly http: HttpClient; readonly secretOf: SecretOf },
 	{ source, signal }: { readonly source: SourceSettings; readonly signal: AbortSignal }
-): Session | null => {
-	const secret = parts.secretOf(source.key);
+): Promise<Session | null> => {
+	const secret = await parts.secretOf(source.key);
 	const caller = { key: source.key, url: source.url, allowPrivate: source.allowPrivate };
 	return secret === null ? null : { http: parts.http, caller, secret, signal };
 };

@@ -74,7 +74,7 @@ const compute =
 		const { source, now } = request;
 		const types = source.notes.calEventTypes;
 		if (types === undefined) return silentFor('misconfigured', 'The event types must be noted.', 0);
-		const headers = calHeaders(SLOTS_VERSION, secretOf(source.key));
+		const headers = calHeaders(SLOTS_VERSION, await secretOf(source.key));
 		const withHeaders: FetchContext = { ...context, headers };
 		const all = await inParallel(types, (type) => timesOf(withHeaders, type, { window, source }));
 		const bytes = all.reduce((sum, each) => sum + each.bytes, 0);

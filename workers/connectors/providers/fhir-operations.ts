@@ -17,11 +17,11 @@ const findOf = ({ find }: SourceSettings['notes']): FhirFind | null => {
 	return find.schedules === undefined || find.service === undefined ? null : find;
 };
 
-const sessionOf = (
+const sessionOf = async (
 	{ http, secretOf }: ComputedParts,
 	{ source, signal }: Pick<BookingOrder, 'source' | 'signal'>
-): Session => {
-	const secret = secretOf(source.key);
+): Promise<Session> => {
+	const secret = await secretOf(source.key);
 	const headers = secret === null ? {} : { authorization: `Bearer ${secret}` };
 	return { ...openSession(http, { source, signal }), headers };
 };
@@ -36,7 +36,8 @@ const compute =
 			window: { from: window.askFrom, to: window.to },
 			mostBytes: parts.listingBytes
 		};
-		const { answers, fault, dateMs, bytes } = await askFind(sessionOf(parts, request), find, asked);
+		const session = await sessionOf(parts, request);
+		const { answers, fault, dateMs, bytes } = await askFind(session, find, asked);
 		if (answers.length === 0 && fault !== null) return silentOf(fault, bytes);
 		const known = find.style === 'medplum' ? (find.schedules ?? []) : (find.practitioners ?? []);
 		const { reads, schedules } = readFound(answers, source, known);
@@ -57,11 +58,11 @@ const compute =
 /** Creates the connector. */
 export const createFhirOperations = (parts: ComputedParts): Connector => ({
 	...createComputed(parts, compute(parts)),
-	findBooking: (order) => findAppointment(sessionOf(parts, order), order.bookingId),
+	findBooking: async (order) => findAppointment(await sessionOf(parts, order), order.bookingId),
 	book: async (order) => {
 		const find = findOf(order.source.notes);
 		return find === null
 			? { state: 'rejected', because: 'clinic_refused' }
-			: await bookFound(sessionOf(parts, order), order, find);
+			: await bookFound(await sessionOf(parts, order), order, find);
 	}
 });

@@ -15,7 +15,7 @@ const compute =
 		const { mapping } = source.notes;
 		if (mapping === undefined) return silentFor('misconfigured', 'A mapping is needed.', 0);
 		const rule = mapping.request.secret;
-		const secret = rule === undefined ? null : secretOf(source.key);
+		const secret = rule === undefined ? null : await secretOf(source.key);
 		if (rule !== undefined && secret === null) {
 			return silentFor(
 				'misconfigured',

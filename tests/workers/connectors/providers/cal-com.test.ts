@@ -39,7 +39,7 @@ const empty = { status: 'success', data: [], pagination: { hasNextPage: false } 
 
 let connectors: ReturnType<typeof makeConnectors>;
 beforeAll(() => {
-	connectors = makeConnectors({ secretOf: () => 'cal-key' });
+	connectors = makeConnectors({ secretOf: async () => 'cal-key' });
 });
 afterAll(() => connectors.close());
 const cal = () => {

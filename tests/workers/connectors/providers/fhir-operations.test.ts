@@ -25,7 +25,7 @@ const patient: BookingOrder['patient'] = {
 };
 let connectors: ReturnType<typeof makeConnectors>;
 beforeAll(() => {
-	connectors = makeConnectors({ secretOf: () => 'fhir-key' });
+	connectors = makeConnectors({ secretOf: async () => 'fhir-key' });
 });
 afterAll(() => connectors.close());
 const fhir = () => {

@@ -109,7 +109,7 @@ test('[A63] CSV: quotes, marks, dirt; a row with other columns is refused', () =
 const now = Date.UTC(2026, 11, 1);
 const pollOnce = async (answer: Parameters<typeof startFakeServer>[0], mapping: unknown) => {
 	const server = await startFakeServer(answer);
-	const connectors = makeConnectors({ secretOf: () => 'key-1' });
+	const connectors = makeConnectors({ secretOf: async () => 'key-1' });
 	try {
 		const notes = { zone, mapping: Mapping.parse(mapping) };
 		const source = makeSource({ kind: 'mapped', url: `${server.url}/slots`, notes });

@@ -5,24 +5,29 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
-import { readWish } from '#workers/connectors/try.ts';
-import { startClinics } from '../../../demo/clinics/start.ts';
-import { startOffice } from '../../../demo/clinics/small/start.ts';
-import { mustClose } from '../../support/leaks.ts';
+import { readCommand, WrongUse } from '../../ops/source/read-command.ts';
+import { startClinics } from '../../demo/clinics/start.ts';
+import { startOffice } from '../../demo/clinics/small/start.ts';
+import { mustClose } from '../support/leaks.ts';
 
-const entry = resolve(import.meta.dirname, '../../../workers/connectors/try.ts');
+const entry = resolve(import.meta.dirname, '../../ops/slotcast.js');
 
 const run = (
 	args: readonly string[]
 ): Promise<{ code: number; lines: Record<string, unknown>[] }> =>
 	new Promise((done) => {
-		execFile(process.execPath, [entry, ...args], { maxBuffer: 50_000_000 }, (error, stdout) => {
-			const lines = stdout.split('\n').filter((line) => line !== '');
-			done({
-				code: typeof error?.code === 'number' ? error.code : 0,
-				lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-			});
-		});
+		execFile(
+			process.execPath,
+			[entry, 'source', 'try', ...args, '--json'],
+			{ maxBuffer: 50_000_000 },
+			(error, stdout) => {
+				const lines = stdout.split('\n').filter((line) => line !== '');
+				done({
+					code: typeof error?.code === 'number' ? error.code : 0,
+					lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+				});
+			}
+		);
 	});
 
 test('[A40] it prints schedules, slots and a summary, one JSON object a line', async () => {
@@ -63,14 +68,16 @@ test.each([
 	[['fhir-slots', 'https://clinic.example/', '--now', 'today']],
 	[['fhir-slots', 'https://clinic.example/', '--wat']]
 ])('[A40] %j is not understood', (args) => {
-	expect(readWish(args)).toBeNull();
+	expect(() => readCommand(['source', 'try', ...args])).toThrow(WrongUse);
 });
 
 test('[A40] what is asked for is understood', () => {
 	const args = ['fhir-slots', 'https://clinic.example/fhir', '--trust', 'wall', '--days', '3'];
-	expect(readWish([...args, '--now', '2023-03-24T00:00:00Z'])).toMatchObject({
+	const asked = ['source', 'try', ...args, '--now', '2023-03-24T00:00:00Z'];
+	expect(readCommand(asked)).toMatchObject({
+		name: 'try',
 		nowMs: Date.UTC(2023, 2, 24),
-		source: { notes: { trust: 'wall' }, windowMs: 259_200_000, allowPrivate: false }
+		settings: { notes: { trust: 'wall' }, windowMs: 259_200_000, allowPrivate: false }
 	});
 });
 

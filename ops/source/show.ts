@@ -1,0 +1,138 @@
+// What `slotcast source` prints: for people by default, one JSON object a line where asked for.
+import type { Answer } from '#domain/answer.ts';
+import { freshnessOf } from '#domain/source.ts';
+import type { TryReport } from '#domain/source-desk.ts';
+import { MINUTE_MS, SECOND_MS, type Instant } from '#domain/time.ts';
+import type { SourceStatusRow } from '#server/store/status.ts';
+
+/** Provider text is text: no sign that a terminal would obey is printed. */
+const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
+
+const timeText = (at: Instant, zone: string | null): string => {
+	const how = { dateStyle: 'medium', timeStyle: 'short', timeZone: zone ?? 'UTC' } as const;
+	return `${new Intl.DateTimeFormat('en-US', how).format(at)} ${zone ?? 'UTC'}`;
+};
+
+const flagWords = {
+	badRecords: 'refused',
+	offsetMismatches: 'with an offset that is not their zone’s',
+	repeatedIds: 'under an id used before',
+	duplicates: 'listed twice',
+	unknownStatuses: 'with an unknown status',
+	orphans: 'of schedules that are not described'
+} as const;
+
+const heardLines = (report: TryReport): string[] => {
+	const { window, flags } = report;
+	const lines = [
+		`${report.state}: ${report.scheduleCount} schedules, ${report.slotCount} slots, ${report.openCount} of them open`
+	];
+	if (window !== null) {
+		lines.push(`window: ${timeText(window.from, null)} to ${timeText(window.to, null)}`);
+	}
+	for (const one of report.schedules) {
+		const where = one.regions.join(' ') || 'no region';
+		const what = one.specialtyIds.join(' ') || 'no specialty';
+		lines.push(
+			plain(`  ${one.practitionerName}, ${one.organizationName} (${one.zone}; ${what}; ${where})`)
+		);
+	}
+	for (const one of report.slots) {
+		lines.push(
+			plain(`  ${timeText(one.startsAt, one.zone)} ${one.status}, ${one.practitionerName ?? '?'}`)
+		);
+	}
+	if (report.unplacedCount > 0) {
+		lines.push(
+			`${report.unplacedCount} schedules would stand on no board: note specialtyIds and regions`
+		);
+	}
+	for (const [flag, words] of Object.entries(flagWords)) {
+		const count = flags?.[flag as keyof typeof flagWords] ?? 0;
+		if (count > 0) lines.push(`${count} of ${flags?.records ?? 0} records ${words}`);
+	}
+	return lines;
+};
+
+/** For people. */
+export const reportText = (report: TryReport): string => {
+	const lines =
+		report.state === 'silent'
+			? [plain(`silent: ${report.reason ?? ''}. ${report.detail ?? ''}`)]
+			: heardLines(report);
+	for (const { where, reason } of report.refused)
+		lines.push(plain(`  refused ${where}: ${reason}`));
+	lines.push(`${report.bytes} bytes in ${report.tookMs} ms`);
+	return `${lines.join('\n')}\n`;
+};
+
+/** All of an answer, for programs. */
+export const answerLines = (answer: Answer): object[] => {
+	if (answer.state === 'silent') {
+		const { refused = [], ...summary } = answer;
+		return [
+			...refused.map((each) => ({ type: 'refused', ...each })),
+			{ type: 'summary', ...summary }
+		];
+	}
+	const { schedules, listing, refused, ...summary } = answer;
+	const facts = listing.form === 'full' ? listing.facts : [];
+	return [
+		...(schedules ?? []).map((schedule) => ({ type: 'schedule', ...schedule })),
+		...facts.map((fact) => ({
+			type: 'slot',
+			...fact,
+			startsAt: new Date(fact.startsAt).toISOString(),
+			endsAt: new Date(fact.endsAt).toISOString()
+		})),
+		...refused.map((each) => ({ type: 'refused', ...each })),
+		{ type: 'summary', ...summary, schedules: schedules?.length ?? 0, slots: facts.length }
+	];
+};
+
+export type ListedSource = SourceStatusRow & { readonly freshness: string };
+
+export const listedOf = (row: SourceStatusRow, asOf: Instant): ListedSource => ({
+	...row,
+	freshness: freshnessOf(row.lastGoodAt === null ? null : asOf - row.lastGoodAt, row.freshForMs)
+});
+
+const ageText = (ms: number): string =>
+	ms < 2 * MINUTE_MS ? `${Math.round(ms / SECOND_MS)} s` : `${Math.round(ms / MINUTE_MS)} min`;
+
+const stateOf = ({ freshness, pausedAt, suspect }: ListedSource): string =>
+	[freshness, ...(pausedAt === null ? [] : ['paused']), ...(suspect ? ['suspect'] : [])].join(', ');
+
+/** For people: one line a source, and why where there is something to say. */
+export const listText = (sources: readonly ListedSource[], asOf: Instant): string => {
+	if (sources.length === 0) return 'No sources yet: slotcast source add --help\n';
+	const rows = [
+		['key', 'kind', 'state', 'last good', 'budget', 'schedules', 'open', 'secret'],
+		...sources.map((one) => [
+			one.key,
+			one.kind,
+			stateOf(one),
+			one.lastGoodAt === null ? 'never' : `${ageText(asOf - one.lastGoodAt)} ago`,
+			ageText(one.freshForMs),
+			String(one.schedules),
+			String(one.openSlots),
+			one.hasSecret ? 'kept' : '-'
+		])
+	];
+	const widths =
+		rows[0]?.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
+	const lines = rows.map((row) =>
+		row
+			.map((cell, at) => cell.padEnd(widths[at] ?? 0))
+			.join('  ')
+			.trimEnd()
+	);
+	const why = sources.flatMap((one) => {
+		if (one.pausedAt !== null)
+			return [`${one.key}: paused, ${one.pausedBecause || 'no reason given'}`];
+		return one.failures > 0
+			? [`${one.key}: ${one.failures} failures, ${one.lastOutcome ?? ''}. ${one.lastDetail ?? ''}`]
+			: [];
+	});
+	return `${[...lines, ...why.map(plain)].join('\n')}\n`;
+};

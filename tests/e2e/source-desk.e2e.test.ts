@@ -1,0 +1,219 @@
+// The operator's desk: sources are tried, added, paused and removed by plain forms, and a secret that
+// was typed is found nowhere afterwards.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { must } from '#domain/result.ts';
+import { startOffice, type RunningOffice } from '../../demo/clinics/small/start.ts';
+import { violationsOf } from '../support/axe.ts';
+import { dumpRedis, dumpTables } from '../support/dumps.ts';
+import { listenToRedis } from '../support/redis-monitor.ts';
+import { connectRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+import { stages } from '../workers/connectors/office-stages.ts';
+import { createTestBrowser, desktop, phone, type TestBrowser } from './browser.ts';
+import { startTown, type Town } from './town.ts';
+
+let town: Town;
+let office: RunningOffice;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+	[town, office, browser] = await Promise.all([
+		startTown({ slotCount: 60 }),
+		startOffice('vendor'),
+		createTestBrowser()
+	]);
+});
+afterAll(async () => {
+	await browser?.close();
+	await office?.close();
+	await town?.close();
+});
+
+const CANARY = 'zyx-canary-secret-0173';
+
+/** A vendor that wants a key, as its mapping says. */
+const keyedNotes = (): string => {
+	const { notes } = must(stages.find(({ format }) => format === 'vendor'));
+	const mapping = { ...notes.mapping, request: { secret: { header: 'x-api-key' } } };
+	return JSON.stringify({ ...notes, mapping });
+};
+
+const fillIn = async (page: Page, key: string, secret: string): Promise<void> => {
+	await page.getByRole('link', { name: 'Add a source' }).click();
+	await page.fill('#key', key);
+	await page.fill('#name', `Vendor ${key}`);
+	await page.selectOption('select[name=kind]', 'mapped');
+	await page.fill('#url', office.url);
+	await page.fill('#notes', keyedNotes());
+	await page.fill('#secret', secret);
+	await page.fill('#interval', '1');
+	await page.check('input[name=private]');
+};
+
+const openSlots = async (key: string): Promise<number> => {
+	const [row] = await town.system.database.sql<{ open: number }[]>`
+		select count(*) as open from slots s join sources o on o.id = s.source_id
+		where o.key = ${key} and s.removed_at is null and s.status = 'free'`;
+	return row?.open ?? 0;
+};
+
+const rowOf = (page: Page, name: string) => page.locator('tr', { hasText: name });
+
+test('[E12][E4][E13] without scripts a source is tried, added, paused, resumed and removed', async () => {
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }), {
+		javaScriptEnabled: false
+	});
+	await fillIn(page, 'Not A Key', '');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('Use 2 to 60 lower-case letters').waitFor();
+	expect(await page.inputValue('#name')).toBe('Vendor Not A Key');
+	await page.fill('#key', 'vendor-one');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	// Without its secret the vendor gives nothing: the way back, and the form as it was.
+	await page.getByText('It gave no answer that can be used.').waitFor();
+	expect(await page.getByRole('button', { name: 'Save it anyway' }).count()).toBe(1);
+	await page.getByRole('link', { name: 'Change the form' }).click();
+	expect(await page.inputValue('#key')).toBe('vendor-one');
+	await page.fill('#secret', 'a-key');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('It answered in full.').waitFor();
+	expect(await openSlots('vendor-one')).toBe(0);
+	await page.getByRole('button', { name: 'Save it and poll it' }).click();
+	await page.waitForURL(/\/status$/);
+	await until(async () => (await openSlots('vendor-one')) > 0, { timeoutMs: 20_000 });
+
+	const row = rowOf(page, 'Vendor Not A Key');
+	await page.reload();
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByLabel('Why it is paused').fill('Their calendar moves.');
+	await row.getByRole('button', { name: /^Pause/ }).click();
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByText('Their calendar moves.').waitFor();
+	await row.getByRole('button', { name: /^Resume/ }).click();
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByRole('link', { name: /^Remove/ }).click();
+	await page.getByRole('link', { name: 'No, keep it' }).click();
+	expect(await openSlots('vendor-one')).toBeGreaterThan(0);
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByRole('link', { name: /^Remove/ }).click();
+	await page.getByRole('button', { name: 'Yes, remove it' }).click();
+	await page.waitForURL(/\/status$/);
+	expect(await row.count()).toBe(0);
+	expect(await openSlots('vendor-one')).toBe(0);
+	await context.close();
+	const acts = await town.system.database.sql<{ act: string }[]>`
+		select action as act from audit where actor like 'operator:page %' order by id`;
+	expect(acts.map(({ act }) => act)).toEqual([
+		'source_added',
+		'secret_saved',
+		'source_paused',
+		'source_resumed',
+		'source_removed'
+	]);
+});
+
+test('[E11] a secret typed into the form is found nowhere afterwards', async () => {
+	const { system, hub } = town;
+	const ear = await listenToRedis(system.redis.url);
+	await using redis = connectRedis(system.redis.url);
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }));
+	const pages: string[] = [];
+	page.on('response', (response) => {
+		void response.text().then(
+			(text) => pages.push(text),
+			() => {}
+		);
+	});
+	await fillIn(page, 'canary', CANARY);
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('It answered in full.').waitFor();
+	const draft = await dumpTables(system);
+	await page.getByRole('link', { name: 'Change the form' }).click();
+	await page.getByText('Nothing is published before you say so.').waitFor();
+	pages.push(await page.content());
+	expect(await page.inputValue('#secret')).toBe('');
+	await page.goBack();
+	await page.getByRole('button', { name: 'Save it and poll it' }).click();
+	await page.waitForURL(/\/status$/);
+	await until(async () => (await openSlots('canary')) > 0, { timeoutMs: 20_000 });
+	await page.reload();
+	const row = rowOf(page, 'Vendor canary');
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByText('A secret is kept for it.').waitFor();
+	pages.push(await page.content());
+	const places = {
+		redisCommands: ear.heard.join('\n'),
+		redisValues: await dumpRedis(redis.client),
+		draft,
+		tables: await dumpTables(system),
+		hubLog: hub.output(),
+		workersLog: town.workers.output(),
+		pages: pages.join('\n')
+	};
+	ear.close();
+	await context.close();
+	const shapes = [CANARY, Buffer.from(CANARY).toString('hex'), btoa(CANARY).slice(0, -4)];
+	const found = Object.entries(places).flatMap(([place, text]) =>
+		shapes.filter((shape) => text.includes(shape)).map((shape) => `${place}: ${shape}`)
+	);
+	expect(found).toEqual([]);
+	for (const text of Object.values(places)) expect(text.length).toBeGreaterThan(100);
+	// The search itself finds what is there.
+	expect(places.tables).toContain('Vendor canary');
+	expect(places.pages).toContain('Vendor canary');
+});
+
+test('[E12] nothing of it opens without the operator’s link, or from a page of somebody else', async () => {
+	const { page, context } = await browser.open(`${town.hub.url}/`);
+	for (const path of ['/status/add', `/status/remove/${town.clinic.key}`]) {
+		await page.goto(town.hub.url + path);
+		await page.getByText('This page needs a private link').waitFor();
+	}
+	const post = async (path: string, origin: string, cookie = ''): Promise<number> => {
+		const response = await fetch(town.hub.url + path, {
+			method: 'POST',
+			headers: { origin, cookie, 'content-type': 'application/x-www-form-urlencoded' },
+			body: `key=${town.clinic.key}&because=x`,
+			redirect: 'manual'
+		});
+		return response.status;
+	};
+	const removing = `/status/remove/${town.clinic.key}?/remove`;
+	expect(await post(removing, town.hub.url)).toBe(403);
+	const entered = await fetch(town.linkOf({ role: 'operator' }), { redirect: 'manual' });
+	const cookie = entered.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
+	const elsewhere = 'https://elsewhere.example';
+	expect(await post(removing, elsewhere, cookie.join('; '))).toBe(403);
+	expect(await post('/status?/pause', elsewhere, cookie.join('; '))).toBe(403);
+	expect(await openSlots(town.clinic.key)).toBeGreaterThan(0);
+	await context.close();
+});
+
+test.each([phone, desktop])('[E12] axe-core finds nothing at $width px', async (viewport) => {
+	for (const colorScheme of ['light', 'dark'] as const) {
+		const options = { viewport, colorScheme };
+		const { page, context } = await browser.open(town.linkOf({ role: 'operator' }), options);
+		const seen: string[] = [];
+		const look = async (): Promise<void> => {
+			const path = new URL(page.url()).pathname;
+			seen.push(...(await violationsOf(page)).map((one) => `${path} ${one}`));
+		};
+		await page.getByText('Why', { exact: true }).first().click();
+		await look();
+		await fillIn(page, 'x', 'two words');
+		await look();
+		await page.getByRole('button', { name: 'Try it' }).click();
+		await page.getByText('A secret has letters, digits and signs').waitFor();
+		await look();
+		await page.fill('#key', 'looked-at');
+		await page.fill('#secret', 'a-key');
+		await page.getByRole('button', { name: 'Try it' }).click();
+		await page.getByText('It answered in full.').waitFor();
+		await look();
+		await page.goto(`${town.hub.url}/status/remove/${town.clinic.key}`);
+		await look();
+		expect(seen).toEqual([]);
+		await context.close();
+	}
+});
