@@ -57,6 +57,8 @@ export type PollLesson = {
 	/** Shortest interval or max-age from now, ms. */
 	readonly floorMs: number;
 	readonly plannedMs: number;
+	/** Y12: the source had not told of what the poll found. */
+	readonly isUntold: boolean;
 	readonly weight: number;
 	readonly price: number;
 };
@@ -75,7 +77,7 @@ export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<vo
 			learned = excluded.learned, zone = excluded.zone, per_hour = excluded.per_hour,
 			cost = excluded.cost, last_good_at = excluded.last_good_at,
 			not_before = excluded.not_before, planned_ms = excluded.planned_ms, weight = excluded.weight,
-			price = excluded.price, told = 0,
+			price = excluded.price, told = 0, pushes = e.pushes and not ${lesson.isUntold},
 			signalled = case when e.signalled_at > excluded.last_good_at then e.signalled else 0 end
 		where e.last_good_at <= excluded.last_good_at`;
 };

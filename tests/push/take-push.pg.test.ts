@@ -14,10 +14,12 @@ import { claimPoll } from '#server/store/sources.ts';
 import { readSourceStatuses } from '#server/store/status.ts';
 import { takeSignals, watchPushes } from '#workers/jobs/take-signals.ts';
 import { createPollPolicy } from '#workers/jobs/poll-policy.ts';
+import { createPollSource } from '#workers/jobs/poll-source.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestLog } from '../workers/fakes.ts';
+import { createFakeConnector, createTestLog, ofEveryKind } from '../workers/fakes.ts';
 import {
 	claim,
+	makeAnswer,
 	makeFact,
 	makePolledSource,
 	poll,
@@ -354,14 +356,14 @@ test('[Y11] a signal during a poll waits for its end and then asks for another',
 	expect(await nextPollInMs()).toBeLessThan(1_000);
 });
 
-const planned = async (): Promise<number> => {
+const planned = async (changes = 0): Promise<number> => {
 	const { log } = createTestLog();
 	const policy = createPollPolicy({ sql: database.sql, log });
 	const plan = await policy.plan({
 		sourceId,
 		url: 'https://clinic.example/manifest.json',
 		startedAt: toInstant(Date.now()),
-		changes: 0,
+		changes,
 		unchanged: false,
 		floorMs: 60_000
 	});
@@ -411,4 +413,43 @@ test('[Y18] a key made by the operator counts at once, the one before beside it,
 	expect(await pushKeys().of(source)).toEqual([pushKey, olderKey]);
 	const [row] = await database.sql`select sealed::text from source_secrets`;
 	expect(JSON.stringify(row)).not.toContain(three);
+});
+
+test('[Y12] a webhook that was not sent is found by the net, and the source is polled as ever', async () => {
+	const { take } = hub();
+	await send(take, webhook('a', now));
+	await worker().run();
+	expect(await planned()).toBe(4 * MINUTE_MS);
+	expect(await planned(2)).toBe(60_000);
+	expect(await planned()).toBe(60_000);
+	await send(take, webhook('b', now));
+	await worker().run();
+	expect(await planned(1)).toBe(4 * MINUTE_MS);
+});
+
+test('[Y13] the worker asks for everything after a push, and for changes again after that', async () => {
+	const { log } = createTestLog();
+	const { sql } = database;
+	const connector = createFakeConnector(() =>
+		makeAnswer({ listing: { form: 'full', facts: facts() } })
+	);
+	const connectors = ofEveryKind(connector);
+	const run = createPollSource({
+		sql,
+		connectors,
+		publish: () => {},
+		queues: { ...queues, addAlerts: async () => {} },
+		log
+	});
+	const pollNow = async () => {
+		await sql`update sources set next_poll_at = clock_timestamp()`;
+		await run(sourceId, new AbortController().signal);
+		return connector.requests.at(-1)?.wantFull;
+	};
+	const { take } = hub();
+	await begin(take);
+	expect([await pollNow(), await pollNow()]).toEqual([true, false]);
+	await send(take, event(1, busy(1, '2')));
+	await commitPush(sql, sourceId);
+	expect([await pollNow(), await pollNow()]).toEqual([true, false]);
 });
