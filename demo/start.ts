@@ -9,7 +9,7 @@ import { isRoot, makeFolder } from '../ops/embedded/paths.ts';
 import { openDatabases } from './launch/databases.ts';
 import type { Databases } from './launch/databases.ts';
 import { PlainError } from '../ops/embedded/plain-error.ts';
-import { keepKeys } from './launch/keys.ts';
+import { keepKeys, pushKeyOf } from './launch/keys.ts';
 import type { Keys } from './launch/keys.ts';
 import { parseOptions, usage } from './launch/options.ts';
 import type { DemoOptions } from './launch/options.ts';
@@ -34,6 +34,9 @@ const say = (line: string): void => {
 const print = (text: string): void => {
 	process.stdout.write(`${text}\n`);
 };
+
+/** A FHIR server that takes subscriptions (demo/clinics/profiles.ts). */
+const PUSHING_CLINIC = 'bluestem';
 
 /** What the demo keeps: databases, keys, the clinics' own memory. */
 const KEPT = ['postgres', 'redis', 'clinics', 'keys.json'];
@@ -64,6 +67,8 @@ const environmentOf = (
 	HUB_PHI_KEYS: `demo:${keys.phi}`,
 	HUB_LINK_KEY: keys.link,
 	HUB_ALLOW_PRIVATE_SOURCES: 'true',
+	// One clinic tells of its changes itself; all others are asked.
+	HUB_SOURCE_SECRETS: env['HUB_SOURCE_SECRETS'] ?? `${PUSHING_CLINIC}.push=${pushKeyOf(keys)}`,
 	// All simulated clinics are one host, and some of them hang.
 	HUB_HOST_CONCURRENCY: '50',
 	HUB_DRAIN_MS: env['HUB_DRAIN_MS'] ?? '2000'

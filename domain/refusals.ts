@@ -4,6 +4,14 @@
 
 export const refusals = {
 	bad_request: { status: 400, text: 'The request was not understood. See "errors" for the field.' },
+	push_not_signed: {
+		status: 401,
+		text: 'No signature or key of this push is that of a source that may push here.'
+	},
+	push_out_of_time: {
+		status: 401,
+		text: 'The signed time is more than five minutes from ours. Sign again and resend.'
+	},
 	not_allowed: { status: 403, text: 'This link or page may not do that.' },
 	link_expired: { status: 403, text: 'This private link is no longer valid. Ask for a new one.' },
 	link_locked: { status: 403, text: 'Too many wrong dates of birth. Call the clinic.' },

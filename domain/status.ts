@@ -3,6 +3,14 @@ import type { Instant } from './time.ts';
 import type { AnswerFlags, RefusedRecord } from './answer.ts';
 import type { Freshness, SourceKind } from './source.ts';
 
+/** `asked`: a subscription was made, and nothing was heard yet. `broken`: the source says so itself. */
+export type PushStanding = {
+	readonly state: 'asked' | 'telling' | 'silent' | 'broken';
+	readonly heardAt: Instant;
+	/** Notifications that did not arrive when they should have. */
+	readonly lost: number;
+};
+
 export type SourceStatus = {
 	readonly id: number;
 	readonly key: string;
@@ -25,10 +33,12 @@ export type SourceStatus = {
 	/** Changes per poll, newest last, at most 30. */
 	readonly recentChanges: readonly number[];
 	readonly suspect: boolean;
+	/** null = it does not tell us of changes. */
+	readonly push: PushStanding | null;
 	/** Since when an operator has it paused, and why in their words; null = it is polled. */
 	readonly pausedAt: Instant | null;
 	readonly pausedBecause: string | null;
-	/** A secret is kept for it in the database. */
+	/** A secret that its connector sends is kept in the database. */
 	readonly hasSecret: boolean;
 };
 

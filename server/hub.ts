@@ -34,6 +34,7 @@ import type { Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import type { RedisRole } from '#server/platform/redis.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
+import { openPushDoor } from '#server/pushes.ts';
 import { createHubApi } from '#server/scheduling/hub-api.ts';
 import { createSourceDesk } from '#server/scheduling/source-desk.ts';
 import { readEntries, readHeads } from '#server/store/change-log.ts';
@@ -231,6 +232,14 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 	const health = { version: parts.version, isDraining: () => isDraining, readHealth };
 	const app = createApp({
 		hub,
+		takePush: openPushDoor({
+			config,
+			sql,
+			clock,
+			log,
+			publish: feed.publish,
+			addAlerts: opened.queues.addAlerts
+		}),
 		log,
 		clock,
 		linkKey,

@@ -51,6 +51,7 @@ import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
 import { openMails } from './mails.ts';
+import { openPushes } from './pushes.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
 import {
 	AlertsJob,
@@ -277,6 +278,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const loops = [
 		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
 		look,
+		...openPushes({ config, sql, queues, connectors, publish, addAlerts, log }),
 		...(mails === null ? [] : [mails.loop]),
 		prices,
 		{

@@ -13,7 +13,11 @@ export const faultKinds = [
 	'empty_answer',
 	'clock_skew',
 	'reply_lost',
-	'slow_loris'
+	'slow_loris',
+	'push_lost',
+	'push_twice',
+	'push_swapped',
+	'push_late'
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -26,7 +30,7 @@ export type FaultRequest = {
 	count?: number;
 	/** Only requests whose `METHOD url` contains this text. */
 	match?: string;
-	/** slow: wait before the answer (3,000). slow_loris: pause between drops (250). */
+	/** slow: wait before the answer (3,000). slow_loris: pause between drops (250). push_late (2,000). */
 	delayMs?: number;
 	/** http_429: what Retry-After says (2). */
 	retryAfterS?: number;

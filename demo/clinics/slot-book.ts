@@ -25,6 +25,8 @@ export type SlotBook = {
 	sorted: () => readonly Slot[];
 	/** Changes with every change of any slot. */
 	revision: () => number;
+	/** Calls for every change, right after it. */
+	listen: (listener: (change: SlotChange) => void) => void;
 	/** The changes still remembered, oldest first, and since when nothing was forgotten. */
 	history: () => { since: number; changes: readonly SlotChange[] };
 	patch: (id: string, patch: SlotPatch) => Result<Slot, 'slot_unknown'>;
@@ -86,9 +88,11 @@ export const createSlotBook = (opening: readonly WorldSlot[], now: () => number)
 	let revision = 1;
 	let since = openedAt;
 	let changes: SlotChange[] = [];
+	const listeners: ((change: SlotChange) => void)[] = [];
 	const note = (change: SlotChange): void => {
 		revision += 1;
 		changes.push(change);
+		for (const listener of listeners) listener(change);
 		if (changes.length <= HISTORY_LIMIT) return;
 		changes = changes.slice(HISTORY_LIMIT / 2);
 		since = changes[0]?.at ?? since;
@@ -97,6 +101,7 @@ export const createSlotBook = (opening: readonly WorldSlot[], now: () => number)
 		get: slots.get,
 		sorted: slots.sorted,
 		revision: () => revision,
+		listen: (listener) => void listeners.push(listener),
 		history: () => ({ since, changes }),
 		patch: (id, patch) => {
 			const slot = slots.get(id);

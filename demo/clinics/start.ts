@@ -65,13 +65,17 @@ const openClinic = async (
 	if (stateFolder !== undefined) loadState(stateFolder, clinic);
 	const { speaks } = organisation.profile;
 	let baseUrl = '';
-	const handler =
+	const { handler, close } =
 		speaks.kind === 'fhir-slots'
-			? createFhirHandler(clinic, speaks)
-			: createLinksHandler(clinic, speaks, () => baseUrl);
+			? createFhirHandler(clinic, speaks, faults)
+			: { handler: createLinksHandler(clinic, speaks, () => baseUrl), close: () => {} };
 	const served = await createServed({ handler, faults, now, port });
 	baseUrl = served.url;
-	return { clinic, faults, served };
+	const closeServed = async (): Promise<void> => {
+		close();
+		await served.close();
+	};
+	return { clinic, faults, served: { ...served, close: closeServed } };
 };
 
 const closeAll = async (opened: readonly Opened[]): Promise<void> => {

@@ -1,6 +1,6 @@
 // The demo's own secrets, made on the first start and kept with its data: without the same key the
 // patient details of an earlier start could not be read again.
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -13,6 +13,10 @@ const Keys = z.strictObject({
 	link: z.base64().length(44)
 });
 export type Keys = z.infer<typeof Keys>;
+
+/** What a clinic of the demo signs its pushes with: made of the other keys, so that it stays. */
+export const pushKeyOf = ({ link }: Keys): string =>
+	createHmac('sha256', link).update('push of a demo clinic').digest('base64url');
 
 const makeKey = (): string => randomBytes(32).toString('base64');
 

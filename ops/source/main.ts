@@ -10,6 +10,7 @@ import { givesNothing, reportOf, SourceSecret, type Operator } from '#domain/sou
 import { ConfigError, parseConfig, type Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
+import { readPushKeys } from '#server/platform/push-keys.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { takeAway } from '#server/scheduling/source-desk.ts';
 import { migrate } from '#server/store/migrate.ts';
@@ -21,6 +22,8 @@ import {
 	resumeSource,
 	weighSource
 } from '#server/store/operate-sources.ts';
+import { findPushSource } from '#server/store/push.ts';
+import { turnPushKey } from '#server/store/push-keys.ts';
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
 import { readCounts, readSourceStatuses } from '#server/store/status.ts';
 import { askOnce } from '#workers/connectors/ask-once.ts';
@@ -124,6 +127,21 @@ const runRemove = async (
 	return removed;
 };
 
+/** Shown once, on standard output alone, so that it can be piped where it belongs. */
+const runPushKey = async (
+	{ sql, config }: { sql: Sql; config: Config },
+	key: string
+): Promise<Refusal> => {
+	const source = await findPushSource(sql, key);
+	if (source === null) return refuse('source_unknown');
+	if (readPushKeys(config.sourceSecrets, key).length > 0) {
+		complain(`HUB_SOURCE_SECRETS has ${key}.push, which counts before the new one.`);
+	}
+	const cipher = createSecretCipher(keysById(config.phiKeys));
+	say(`${await sql.begin((tx) => turnPushKey(tx, cipher, source.id, operatorOf()))}\n`);
+	return ok(null);
+};
+
 const runList = async (sql: Sql, asJson: boolean): Promise<Refusal> => {
 	const [{ asOf }, rows] = await Promise.all([readCounts(sql), readSourceStatuses(sql)]);
 	const sources = rows.map((row) => listedOf(row, asOf));
@@ -181,6 +199,8 @@ const runStored = async (sql: Sql, config: Config, command: Stored): Promise<Ref
 		}
 		case 'replay':
 			return await runReplay({ sql, config }, command);
+		case 'push-key':
+			return await runPushKey({ sql, config }, command.key);
 		case 'remove':
 			return await runRemove(sql, command);
 		default:

@@ -17,6 +17,7 @@ export const usage = `slotcast source <command>          also: npm run source --
   replay <key> [--at <instant>] [--commit]
                                read a kept answer again, without asking the source: what it would
                                change; with --commit it is applied like a poll
+  push-key <key>               make the key it pushes with and show it once; the last one counts too
 
   kind                ${sourceKinds.join(', ')}
   url                 what docs/connectors/ says of the kind: a manifest, a base, a feed
@@ -63,6 +64,7 @@ export type Command =
 			readonly at: Instant | null;
 			readonly commits: boolean;
 	  }
+	| { readonly name: 'push-key'; readonly key: string }
 	| { readonly name: 'remove'; readonly key: string; readonly isSure: boolean };
 
 type Shown = { readonly asJson: boolean };
@@ -197,6 +199,7 @@ export const readCommand = (args: readonly string[]): Command => {
 			return { name, key, because: because.data };
 		}
 		case 'resume':
+		case 'push-key':
 			return { name, key: positionalsOf(rest, 1)[0] ?? '' };
 		case 'replay': {
 			const [key = ''] = positionalsOf(rest, 1);

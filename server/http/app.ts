@@ -8,6 +8,7 @@ import type { HubApi } from '#domain/api.ts';
 import type { Clock } from '#domain/time.ts';
 import { logFault } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
+import type { TakePush } from '#server/scheduling/take-push.ts';
 import { accessLog } from './access-log.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HealthParts } from './health-routes.ts';
@@ -17,6 +18,7 @@ import { mayChange } from './origin.ts';
 import type { OriginCheck } from './origin.ts';
 import { patientRoutes } from './patient-routes.ts';
 import { createFaultHandler, notFound, problemPage, sendRefusal } from './problem.ts';
+import { pushRoutes } from './push-routes.ts';
 import { enterRoute, sessionMiddleware } from './session.ts';
 import { slotsRoutes } from './slots-routes.ts';
 import { staffRoutes } from './staff-routes.ts';
@@ -25,6 +27,7 @@ export type AppParts = {
 	readonly hub: HubApi;
 	readonly log: Log;
 	readonly clock: Clock;
+	readonly takePush: TakePush;
 	readonly linkKey: Buffer;
 	readonly isOurOrigin: OriginCheck;
 	readonly publicUrl: string;
@@ -144,6 +147,13 @@ export const createApp = (parts: AppParts): Express => {
 	app.set('trust proxy', parts.trustProxy);
 	app.use(accessLog(log), assetHeaders, unlessAsset(securityHeaders(publicUrl)), tellScheme);
 	app.use(healthRoutes(parts.health));
+	const door = {
+		take: parts.takePush,
+		pushes: createQuota('pushes', limits.pushes),
+		wrong: createQuota('wrongPushes', limits.wrongPushes),
+		addressOf
+	};
+	app.use('/api/v1/push', apiPolicy, pushRoutes(door));
 	app.use(compress());
 	app.use(unlessAsset(limitBy(createQuota('address', limits.address), addressOf)));
 	app.use(checkOrigin(parts.isOurOrigin));

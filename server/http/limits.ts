@@ -21,13 +21,19 @@ export type HttpLimits = {
 	 * and whoever drops it is a new one. Enough for a clinic's waiting room.
 	 */
 	readonly holds: Limit;
+	/** Messages that one source pushes from one address. */
+	readonly pushes: Limit;
+	/** Messages from one address whose key is wrong. */
+	readonly wrongPushes: Limit;
 };
 
 export const defaultLimits: HttpLimits = {
 	address: { quota: 1_200, windowS: 60 },
 	changes: { quota: 60, windowS: 60 },
 	enter: { quota: 20, windowS: 60 },
-	holds: { quota: 40, windowS: 60 }
+	holds: { quota: 40, windowS: 60 },
+	pushes: { quota: 1_200, windowS: 60 },
+	wrongPushes: { quota: 30, windowS: 60 }
 };
 
 /** X20: the quota of holds is the operator's to set: some addresses stand for a whole town. */

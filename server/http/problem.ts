@@ -107,9 +107,12 @@ const statusOf = (error: unknown): number => {
 	return typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
 };
 
-const plainProblem = (res: Response, status: number): void => {
+const plainProblem = (res: Response, status: number, error: unknown): void => {
 	const title = status === 413 ? 'Content Too Large' : 'Bad Request';
-	const detail = status === 413 ? 'A request may have at most 16 kB.' : refusals.bad_request.text;
+	const limit = typeof error === 'object' && error !== null ? Reflect.get(error, 'limit') : null;
+	const most = typeof limit === 'number' ? limit / 1_024 : 16;
+	const detail =
+		status === 413 ? `A request may have at most ${most} kB.` : refusals.bad_request.text;
 	const type = status === 413 ? 'about:blank' : '/problems/bad-request';
 	res
 		.status(status === 413 ? 413 : 400)
@@ -130,7 +133,7 @@ export const createFaultHandler =
 		}
 		const status = statusOf(error);
 		if (status < 500) {
-			plainProblem(res, status);
+			plainProblem(res, status, error);
 			return;
 		}
 		const id = logFault(log, 'http_fault', error, { request: publicText(req.id) });

@@ -87,7 +87,8 @@ const phiKeys = z.string().transform((text, context) => {
 const sourceSecrets = z.string().transform((text, context) => {
 	const found = new Map<string, string>();
 	for (const part of text.split(',').map((item) => item.trim())) {
-		const [, key = '', secret = ''] = /^([a-z0-9-]{2,60})=([\x21-\x7e]+)$/.exec(part) ?? [];
+		const [, key = '', secret = ''] =
+			/^([a-z0-9-]{2,60}(?:\.push)?)=([\x21-\x7e]+)$/.exec(part) ?? [];
 		if (key !== '') found.set(key, secret);
 		// What was given is a secret: it is not repeated.
 		else if (part !== '') context.addIssue('must be source=secret pairs separated by commas');
@@ -201,7 +202,8 @@ export const variables = {
 	}),
 	sourceSecrets: sourceSecrets.register(notes, {
 		name: 'HUB_SOURCE_SECRETS',
-		meaning: 'Keys that sources ask for, source=secret separated by commas.',
+		meaning:
+			'Keys that sources ask for, source=secret, and keys they push with, source.push=key, separated by commas.',
 		fallback: ''
 	}),
 	rawAnswerBytes: whole(0, 104_857_600).register(notes, {

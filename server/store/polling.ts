@@ -12,6 +12,8 @@ export type PollBasis = Attention & {
 	readonly lastGoodAt: Instant | null;
 	readonly signalled: number;
 	readonly pushes: boolean;
+	/** Changes that pushes wrote since the last good poll. */
+	readonly told: number;
 	/** Prices; null = none was set yet, so that every source is asked at its shortest interval. */
 	readonly hub: number | null;
 	readonly hosts: Readonly<Record<string, number>> | null;
@@ -28,7 +30,8 @@ export const readPollBasis = async (sql: Queryable, id: SourceId): Promise<PollB
 	const [row] = await sql<PollBasis[]>`
 		select e.learned, coalesce(o.notes ->> 'zone', e.zone) as zone,
 			e.last_good_at as "lastGoodAt", coalesce(e.signalled, 0) as signalled,
-			coalesce(e.pushes, false) as pushes, coalesce(a.viewers, 0) as viewers,
+			coalesce(e.pushes, false) as pushes, coalesce(e.told, 0) as told,
+			coalesce(a.viewers, 0) as viewers,
 			coalesce(a.subscribers, 0) as subscribers,
 			(select count(*)::int from holds h join slots s on s.id = h.slot_id
 				where h.state in ('held', 'confirming') and h.expires_at > clock_timestamp()
@@ -54,6 +57,8 @@ export type PollLesson = {
 	/** Shortest interval or max-age from now, ms. */
 	readonly floorMs: number;
 	readonly plannedMs: number;
+	/** Y12: the source had not told of what the poll found. */
+	readonly isUntold: boolean;
 	readonly weight: number;
 	readonly price: number;
 };
@@ -72,7 +77,8 @@ export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<vo
 			learned = excluded.learned, zone = excluded.zone, per_hour = excluded.per_hour,
 			cost = excluded.cost, last_good_at = excluded.last_good_at,
 			not_before = excluded.not_before, planned_ms = excluded.planned_ms, weight = excluded.weight,
-			price = excluded.price, signalled = 0
+			price = excluded.price, told = 0, pushes = e.pushes and not ${lesson.isUntold},
+			signalled = case when e.signalled_at > excluded.last_good_at then e.signalled else 0 end
 		where e.last_good_at <= excluded.last_good_at`;
 };
 
@@ -86,8 +92,11 @@ export const noteSignal = async (
 	changes: number
 ): Promise<boolean> => {
 	const rows = await sql`
-		update poll_estimates set signalled = least(100000, signalled + ${Math.max(1, changes)}::int),
-			pushes = true
+		update poll_estimates e set signalled = least(100000, signalled + ${Math.max(1, changes)}::int),
+			signalled_at = clock_timestamp(),
+			-- One that fell silent, or said that it is out of order, is not relied on.
+			pushes = not exists (select 1 from push_links l where l.source_id = e.source_id
+				and (l.silent or l.status in ('error', 'off')))
 		where source_id = ${sourceId} returning 1`;
 	return rows.length === 1;
 };

@@ -12,6 +12,8 @@ export type SlotBefore = {
 	readonly liveClaims: number;
 	/** We changed it (hold, booking) after this poll began: the poll may not know. */
 	readonly isOwnNewer: boolean;
+	/** Y7: a push wrote it after this poll began: the poll may have read before the change. */
+	readonly isPushNewer: boolean;
 };
 
 export type SlotOutcome = {
@@ -49,6 +51,7 @@ export const decideSlot = (
 					isRemoved: false,
 					liveClaims: row?.liveClaims ?? 0
 				});
+	if (row?.isPushNewer === true) return { isKept: true, before, after: before, takenAt: 'keep' };
 	if (row !== null && row.isOwnNewer && isMoreOpen(before, after)) {
 		return { isKept: true, before, after: before, takenAt: 'keep' };
 	}

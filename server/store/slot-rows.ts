@@ -27,7 +27,7 @@ export type LockedSlot = SlotBefore & {
 /** Locks the source's slots under these keys, in ascending id, until the transaction ends. */
 export const lockSlots = async (
 	tx: Tx,
-	source: { readonly id: SourceId; readonly pollStartedAt: string },
+	source: { readonly id: SourceId; readonly since: string; readonly keepsPushed: boolean },
 	keys: readonly SlotKey[]
 ): Promise<Map<SlotKey, LockedSlot>> => {
 	const found = new Map<SlotKey, LockedSlot>();
@@ -37,7 +37,9 @@ export const lockSlots = async (
 				status, remaining, removed_at is not null as "isRemoved",
 				(select count(*)::int from unnest(claim_untils) u where u > clock_timestamp())
 					as "liveClaims",
-				own_changed_at > ${source.pollStartedAt}::text::timestamptz as "isOwnNewer"
+				own_changed_at > ${source.since}::text::timestamptz as "isOwnNewer",
+				${source.keepsPushed} and pushed_at > ${source.since}::text::timestamptz
+					as "isPushNewer"
 			from slots where source_id = ${source.id} and key = any(${part})
 			order by id for update`;
 		for (const row of rows) found.set(row.key, row);
@@ -162,6 +164,7 @@ export const readUpcoming = (
 ): Promise<readonly LockedSlot[]> => tx<LockedSlot[]>`
 	select id, key, schedule_id as "scheduleId", starts_at as "startsAt", ends_at as "endsAt",
 		status, remaining, false as "isRemoved", false as "isOwnNewer",
+		false as "isPushNewer",
 		(select count(*)::int from unnest(claim_untils) u where u > clock_timestamp()) as "liveClaims"
 	from slots
 	where schedule_id = any(${[...scheduleIds]}) and removed_at is null

@@ -22,6 +22,8 @@ export type PollClaim = {
 	readonly pollStartedAt: Instant;
 	/** Silent answers since the last good one. */
 	readonly failures: number;
+	/** Y13: a push wrote since the last good poll began: what was kept of its listing is no basis. */
+	readonly isPushed: boolean;
 };
 
 export type StoredSource = {
@@ -83,6 +85,7 @@ type ClaimRow = SourceRow & {
 	readonly suspect: Suspect | null;
 	readonly poll_started_at: Instant;
 	readonly failures: number;
+	readonly pushed_at: Instant | null;
 };
 
 const claimOf = (row: ClaimRow): PollClaim => ({
@@ -93,7 +96,8 @@ const claimOf = (row: ClaimRow): PollClaim => ({
 	cursor: row.cursor,
 	suspect: row.suspect,
 	pollStartedAt: row.poll_started_at,
-	failures: row.failures
+	failures: row.failures,
+	isPushed: row.pushed_at !== null
 });
 
 const storedOf = (row: SourceRow): StoredSource => ({

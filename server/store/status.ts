@@ -15,8 +15,13 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 			o.flags, o.refused, o.recent_changes as "recentChanges",
 			o.suspect is not null as suspect, o.paused_at as "pausedAt",
 			o.paused_because as "pausedBecause",
-			exists (select 1 from source_secrets x where x.source_id = o.id) as "hasSecret"
+			exists (select 1 from source_secrets x where x.source_id = o.id and x.name = 'key') as "hasSecret",
+			case when l.source_id is not null then jsonb_build_object(
+				'state', case when l.silent then 'silent' when l.status in ('error', 'off') then 'broken'
+					when l.status = 'requested' then 'asked' else 'telling' end,
+				'heardAt', floor(extract(epoch from l.heard_at) * 1000)::bigint, 'lost', l.lost) end as push
 		from sources o
+		left join push_links l on l.source_id = o.id
 		left join (
 			select source_id, count(*) as schedules from schedules group by source_id
 		) c on c.source_id = o.id

@@ -12,7 +12,14 @@ const hub = await startHub({
 	log,
 	pages: null,
 	version: 'bench',
-	limits: { address: unlimited, changes: unlimited, enter: unlimited, holds: unlimited }
+	limits: {
+		address: unlimited,
+		changes: unlimited,
+		enter: unlimited,
+		holds: unlimited,
+		pushes: unlimited,
+		wrongPushes: unlimited
+	}
 });
 process.on('SIGTERM', () => void hub.close().then(() => process.exit(0)));
 console.log(`hub_ready port=${hub.port}`);

@@ -13,7 +13,8 @@ const benches: Readonly<Record<string, string>> = {
 	'holds-latency': './holds-latency.ts',
 	'end-to-end': './end-to-end.ts',
 	board: './board.ts',
-	commands: './commands.ts'
+	commands: './commands.ts',
+	push: './push.ts'
 };
 
 /** A benchmark that takes longer than this is stuck. */

@@ -1,6 +1,7 @@
 // What a person sees beyond a quota: a plain sentence, with and without scripts, and never a fault.
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { defaultLimits } from '#server/http/limits.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { loadPages } from '#server/http/pages.ts';
 import { projectRoot } from '../../ops/embedded/paths.ts';
@@ -23,7 +24,13 @@ beforeEach(async () => {
 
 const enough = { quota: 100_000, windowS: 60 };
 const none = { quota: 0, windowS: 60 };
-const limits: HttpLimits = { address: enough, changes: enough, enter: enough, holds: enough };
+const limits: HttpLimits = {
+	...defaultLimits,
+	address: enough,
+	changes: enough,
+	enter: enough,
+	holds: enough
+};
 
 const startHub = async (over: Partial<HttpLimits>) => {
 	const pages = await loadPages(join(projectRoot, 'build/handler.js'));

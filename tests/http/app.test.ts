@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { HubApi } from '#domain/api.ts';
 import { refusals } from '#domain/refusals.ts';
+import { refuse } from '#domain/result.ts';
 import { toInstant } from '#domain/time.ts';
 import { createApp } from '#server/http/app.ts';
 import type { AppParts } from '#server/http/app.ts';
@@ -50,6 +51,7 @@ const serve = async (over: Partial<AppParts> = {}) => {
 	const publicUrl = over.publicUrl ?? 'http://localhost:3000';
 	const app = createApp({
 		hub: createBrokenHub(new Error('select secret from patients')),
+		takePush: async () => refuse('push_not_signed'),
 		log: createLog({ name: 'hub', level: 'info', destination }),
 		clock: { now: () => toInstant(0) },
 		linkKey: Buffer.alloc(32),

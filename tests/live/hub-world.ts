@@ -19,6 +19,7 @@ import { createPublisher } from '#server/feed/publish.ts';
 import type { Publisher } from '#server/feed/publish.ts';
 import { startHub } from '#server/hub.ts';
 import type { Hub } from '#server/hub.ts';
+import { defaultLimits } from '#server/http/limits.ts';
 import type { HttpLimits } from '#server/http/limits.ts';
 import { DEVICE_COOKIE } from '#server/http/session.ts';
 import { parseConfig } from '#server/platform/config.ts';
@@ -53,6 +54,8 @@ export type HubOver = {
 };
 
 const manyRequests: HttpLimits = {
+	...defaultLimits,
+	pushes: { quota: 1_000_000, windowS: 60 },
 	address: { quota: 1_000_000, windowS: 60 },
 	changes: { quota: 1_000_000, windowS: 60 },
 	enter: { quota: 1_000_000, windowS: 60 },

@@ -1,3 +1,4 @@
+import { defaultLimits } from '#server/http/limits.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Socket } from 'socket.io-client';
@@ -200,7 +201,7 @@ test('[V17] a socket without a device cookie may watch but not hold', async () =
 
 test('[V24] holds over sockets and over HTTP share one quota per address', async () => {
 	const enough = { quota: 1_000_000, windowS: 60 };
-	const limits = { address: enough, changes: enough, enter: enough };
+	const limits = { ...defaultLimits, address: enough, changes: enough, enter: enough };
 	await using strict = await world.startHub({
 		limits: { ...limits, holds: { quota: 2, windowS: 60 } }
 	});

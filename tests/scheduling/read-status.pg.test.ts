@@ -46,6 +46,7 @@ test('[B8] the operator sees every source with its age, and what is under way', 
 		openSlots: 1,
 		suspect: false,
 		recentChanges: [],
+		push: null,
 		refused: [],
 		flags: null
 	});

@@ -20,7 +20,8 @@ const before = fc.record({
 	remaining: fc.nat({ max: 4 }),
 	isRemoved: fc.boolean(),
 	liveClaims: fc.nat({ max: 3 }),
-	isOwnNewer: fc.boolean()
+	isOwnNewer: fc.boolean(),
+	isPushNewer: fc.constant(false)
 });
 const fact = fc.option(
 	fc.record({ status: fc.constantFrom(...slotStatuses), remaining: fc.nat({ max: 4 }) })
@@ -115,7 +116,8 @@ describe('what a poll may do', () => {
 			remaining,
 			isRemoved: false,
 			liveClaims: 0,
-			isOwnNewer: false
+			isOwnNewer: false,
+			isPushNewer: false
 		});
 		const busy = { status: 'busy', remaining: 0 } as const;
 		const free = { status: 'free', remaining: 1 } as const;

@@ -150,6 +150,7 @@ test('[U14] the worst source comes first', () => {
 		flags: null,
 		refused: [],
 		recentChanges: [],
+		push: null,
 		suspect: false,
 		pausedAt: null,
 		pausedBecause: null,

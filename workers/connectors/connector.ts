@@ -79,6 +79,35 @@ export type CancelOutcome =
 	/** The answer was lost: look at the clinic's record again before anything else is sent. */
 	| { readonly state: 'unconfirmed'; readonly detail: string };
 
+/** What a source is asked for, so that it tells us of changes. */
+export type SubscribeOrder = {
+	readonly source: SourceSettings;
+	/** The one that stands and is renewed, or null. */
+	readonly subscription: string | null;
+	readonly endpoint: string;
+	/** Sent back to us with every notification. */
+	readonly key: string;
+	readonly heartbeatMs: number;
+	readonly endsAt: Instant;
+	readonly signal: AbortSignal;
+};
+
+export type SubscribeOutcome =
+	| { readonly state: 'subscribed'; readonly subscription: string }
+	/** This source tells nobody. */
+	| { readonly state: 'not_offered' }
+	/** `gone`: what was to be renewed is not there any more. */
+	| { readonly state: 'failed'; readonly gone: boolean };
+
+export type Subscriber = {
+	readonly subscribe: (order: SubscribeOrder) => Promise<SubscribeOutcome>;
+	/** false = it may still stand. */
+	readonly unsubscribe: (
+		order: Pick<SubscribeOrder, 'source' | 'signal'>,
+		subscription: string
+	) => Promise<boolean>;
+};
+
 /**
  * The key or token that a source was given, read anew each time: a new one counts at once. null =
  * none. It may fail: what is kept cannot be opened, or Postgres is away.
@@ -99,4 +128,6 @@ export type Connector = {
 	 * again after a lost answer. Left out or null = this kind takes changes by telephone only.
 	 */
 	readonly cancel?: ((order: CancelOrder) => Promise<CancelOutcome>) | null;
+	/** Only kinds whose sources can be asked to push. */
+	readonly subscriber?: Subscriber | null;
 };

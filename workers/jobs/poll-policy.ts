@@ -56,6 +56,17 @@ const priceOf = (basis: PollBasis, url: string, cost: number): number => {
 const latestMsOf = ({ capMs, keepsFresh, freshForMs }: PollBasis): number =>
 	Math.min(capMs ?? DAY_MS, keepsFresh ? FRESH_SHARE * freshForMs : Infinity);
 
+/** Y12: the poll found changes of which the source had not told: it is not relied on until it tells again. */
+const isUntold = ({ pushes, signalled }: PollBasis, changes: number): boolean =>
+	pushes && signalled === 0 && changes > 0;
+
+/**
+ * Y12: a source that tells of its changes is asked only so that a lost push is found before its times
+ * would be shown as old, ms; 0 for all others.
+ */
+const netMsOf = (basis: PollBasis): number =>
+	basis.pushes ? Math.min(basis.capMs ?? DAY_MS, FRESH_SHARE * basis.freshForMs) : 0;
+
 type Known = { readonly estimate: Estimate; readonly offsetMs: number };
 
 /** Q7, Q6: local plan of the policy, as an instant. */
@@ -96,7 +107,7 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 		const told = {
 			from: (basis.lastGoodAt ?? startedAt) + offsetMs,
 			to: startedAt + offsetMs,
-			count: changes,
+			count: changes + basis.told,
 			cost: costOfAnswer(polled.unchanged)
 		};
 		// A first listing is no change: there was nothing to differ from.
@@ -104,7 +115,9 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 			before === null || basis.lastGoodAt === null
 				? newEstimate(pool, floorMs)
 				: observe(before, pool, told);
-		const when = { lastGood: startedAt, now: startedAt, earliest: startedAt + floorMs, url };
+		const untold = isUntold(basis, changes);
+		const earliest = startedAt + Math.max(floorMs, untold ? 0 : netMsOf(basis));
+		const when = { lastGood: startedAt, now: startedAt, earliest, url };
 		const { at, weight, price } = decidePlan(basis, { estimate, offsetMs }, when);
 		const lesson = {
 			sourceId,
@@ -115,6 +128,7 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 			lastGoodAt: startedAt,
 			floorMs,
 			plannedMs: at - startedAt,
+			isUntold: untold,
 			weight,
 			price
 		};

@@ -64,12 +64,13 @@ type Poll = {
 const tokenOf = (claim: PollClaim): string => `${claim.source.key}-${claim.gen}`;
 
 const beginPoll = (claim: PollClaim, memory: PollMemory): Poll => {
-	const basis = memory.basisOf(claim.sourceId, claim.committedGen);
+	const isDoubtful = claim.suspect !== null || claim.isPushed;
+	const basis = isDoubtful ? null : memory.basisOf(claim.sourceId, claim.committedGen);
 	return {
 		claim,
-		basis: claim.suspect === null ? basis : null,
+		basis,
 		token: tokenOf(claim),
-		wantFull: claim.suspect !== null || basis === null,
+		wantFull: basis === null,
 		startedAt: performance.now()
 	};
 };

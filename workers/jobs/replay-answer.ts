@@ -43,7 +43,8 @@ const asIfClaimed = (
 	cursor: {},
 	suspect: null,
 	pollStartedAt: raw.askedAt,
-	failures: 0
+	failures: 0,
+	isPushed: false
 });
 
 /** Throws SecretUnreadable when what is kept cannot be opened. */

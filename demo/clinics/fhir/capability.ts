@@ -2,6 +2,7 @@
 import type { FhirContext } from './context.ts';
 import { appointmentParams, directoryParams } from './params.ts';
 import type { SearchParam, SearchParams } from './search.ts';
+import { SLOT_TOPIC, TOPIC_EXTENSION } from './subscriptions.ts';
 
 type Interaction = 'read' | 'search-type' | 'create' | 'update' | 'patch' | 'history-type';
 
@@ -69,6 +70,16 @@ export const capabilityOf = (context: FhirContext, base: string): object => {
 							conditionalCreate: true
 						}
 					),
+					{
+						type: 'Subscription',
+						interaction: [
+							{ code: 'create' },
+							{ code: 'read' },
+							{ code: 'update' },
+							{ code: 'delete' }
+						],
+						extension: [{ url: TOPIC_EXTENSION, valueCanonical: SLOT_TOPIC }]
+					},
 					...Object.entries(directoryParams).map(([type, params]) =>
 						resourceOf(type, params, ['read', 'search-type'])
 					)

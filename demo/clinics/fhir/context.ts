@@ -10,6 +10,9 @@ import type { DirectoryRecord } from '../wire.ts';
 import type { Item } from './pages.ts';
 import { referencesAt, slotParams } from './params.ts';
 import type { SearchParams } from './search.ts';
+import type { Subscriptions } from './subscriptions.ts';
+import { createSubscriptions } from './subscriptions.ts';
+import type { Faults } from '../faults.ts';
 
 /** Where a simulated FHIR server keeps its base. */
 export const FHIR_PATH = '/fhir';
@@ -20,6 +23,7 @@ export type FhirContext = {
 	directory: ReadonlyMap<string, DirectoryRecord>;
 	people: ReadonlyMap<string, Practitioner>;
 	texts: SlotTexts;
+	subscriptions: Subscriptions;
 	slotParams: SearchParams<Slot>;
 	/** The last few listings of slots, each right for one revision. */
 	listings: Map<string, { revision: number; items: readonly Item[] }>;
@@ -28,7 +32,11 @@ export type FhirContext = {
 };
 
 /** What one server's routes need, made once. */
-export const createFhirContext = (clinic: Clinic, profile: FhirProfile): FhirContext => {
+export const createFhirContext = (
+	clinic: Clinic,
+	profile: FhirProfile,
+	faults: Faults
+): FhirContext => {
 	const { organisation } = clinic;
 	const bootedAt = clinic.now();
 	const directory = directoryOf(organisation, bootedAt);
@@ -42,16 +50,18 @@ export const createFhirContext = (clinic: Clinic, profile: FhirProfile): FhirCon
 		actors.set(practitionerId, found);
 		return found;
 	};
+	const texts = createSlotTexts(organisation, {
+		withMeta: true,
+		allStatuses: true,
+		extensions: () => []
+	});
 	return {
 		clinic,
 		profile,
 		directory,
 		people,
-		texts: createSlotTexts(organisation, {
-			withMeta: true,
-			allStatuses: true,
-			extensions: () => []
-		}),
+		texts,
+		subscriptions: createSubscriptions({ clinic, faults, texts }),
 		slotParams: slotParams(people, actorsOf),
 		listings: new Map(),
 		bootId: bootedAt.toString(36)

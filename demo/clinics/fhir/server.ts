@@ -1,6 +1,7 @@
 // A simulated FHIR R4 server under /fhir: routes to search, slots, appointments and metadata.
 import type { Clinic } from '../clinic.ts';
 import type { Ask, Handler, Reply } from '../exchange.ts';
+import type { Faults } from '../faults.ts';
 import type { FhirProfile } from '../profiles.ts';
 import { VISIT_PATH, visitReply } from '../visit.ts';
 import { changeAppointment, createAppointment, readOneAppointment } from './appointment-routes.ts';
@@ -58,9 +59,13 @@ const writeRoute = (context: FhirContext, ask: Ask, base: string, path: string[]
 };
 
 /** The handler of one clinic's FHIR server. */
-export const createFhirHandler = (clinic: Clinic, profile: FhirProfile): Handler => {
-	const context = createFhirContext(clinic, profile);
-	return (ask) => {
+export const createFhirHandler = (
+	clinic: Clinic,
+	profile: FhirProfile,
+	faults: Faults
+): { handler: Handler; close: () => void } => {
+	const context = createFhirContext(clinic, profile, faults);
+	const handler: Handler = (ask) => {
 		const base = `${ask.url.origin}${FHIR_PATH}`;
 		const { pathname } = ask.url;
 		if (pathname.startsWith(VISIT_PATH)) {
@@ -73,7 +78,10 @@ export const createFhirHandler = (clinic: Clinic, profile: FhirProfile): Handler
 			.slice(FHIR_PATH.length + 1)
 			.split('/')
 			.filter(Boolean);
+		const subscription = context.subscriptions.handle(ask, path);
+		if (subscription !== null) return subscription;
 		const isRead = ask.method === 'GET' || ask.method === 'HEAD';
 		return isRead ? readRoute(context, ask, base, path) : writeRoute(context, ask, base, path);
 	};
+	return { handler, close: context.subscriptions.close };
 };

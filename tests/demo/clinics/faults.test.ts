@@ -42,7 +42,7 @@ test('[C26] a fault meets only the requests it matches, once per request', () =>
 	const check = faults.forRequest('GET /fhir?pg=abc');
 	expect([check('slow'), check('slow')].map((each) => each?.kind)).toEqual(['slow', 'slow']);
 	expect(faults.forRequest('GET /fhir?pg=abc')('slow')).toBeUndefined();
-	expect(new Set(faultKinds).size).toBe(12);
+	expect(new Set(faultKinds).size).toBe(16);
 });
 
 test('[C26] http_500 answers 500 and the next request is well again', async () => {

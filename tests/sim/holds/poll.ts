@@ -74,7 +74,9 @@ export const commitPoll = (
 			remaining: slot.remaining,
 			isRemoved: slot.isRemoved,
 			liveClaims: liveClaims(slot, model.now),
-			isOwnNewer: slot.ownChangedAt > source.pollStartedAt
+			isOwnNewer: slot.ownChangedAt > source.pollStartedAt,
+			// No source of the model pushes.
+			isPushNewer: false
 		};
 		if (decideSlot(row, fact).isKept) continue;
 		slot.isRemoved = fact === null;

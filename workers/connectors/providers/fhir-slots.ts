@@ -14,6 +14,7 @@ import { windowOf, type PollWindow } from '../poll-window.ts';
 import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { createFhirCancel } from './fhir-cancel.ts';
+import { createFhirSubscriber } from './fhir-subscribe.ts';
 import type { AskWritable } from './fhir-session.ts';
 import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
@@ -218,5 +219,6 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 	};
 	const booking = createFhirBooking(http, askWritable);
 	const cancel = createFhirCancel(http, askWritable);
-	return { poll, settle: kept.settle, ...booking, cancel, clear: calendars.clear };
+	const subscriber = createFhirSubscriber(http);
+	return { poll, settle: kept.settle, ...booking, cancel, subscriber, clear: calendars.clear };
 };
