@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const committing = ['tests/store/commit-poll.pg.test.ts'];
+const pushing = ['tests/push/take-push.pg.test.ts'];
 const planning = ['tests/workers/jobs/plan-poll.test.ts'];
 const asking = ['tests/workers/connectors/http-client.test.ts'];
 
@@ -65,6 +66,36 @@ export const sourcesAndPolls: readonly Mutant[] = [
 		project: 'unit',
 		tests: ['tests/store/slot-outcome.test.ts'],
 		catcher: 'S6'
+	},
+	{
+		name: 'push-counted-twice',
+		why: 'a message replayed to another hub counts again',
+		file: 'server/store/push.ts',
+		find: '\treturn rows.length === 1;\n};\n\nconst keepNews',
+		replace: '\treturn true;\n};\n\nconst keepNews',
+		project: 'pg',
+		tests: pushing,
+		catcher: 'Y3'
+	},
+	{
+		name: 'poll-overrules-a-newer-push',
+		why: 'a poll that read before a push writes the old state over it',
+		file: 'server/store/slot-outcome.ts',
+		find: 'row?.isPushNewer === true',
+		replace: 'row?.isPushNewer === undefined',
+		project: 'pg',
+		tests: pushing,
+		catcher: 'Y7'
+	},
+	{
+		name: 'signal-lost-during-a-poll',
+		why: 'a change told of while a poll was under way is taken for answered by it',
+		file: 'server/store/polling.ts',
+		find: 'e.signalled_at > excluded.last_good_at',
+		replace: 'false',
+		project: 'pg',
+		tests: pushing,
+		catcher: 'Y11'
 	},
 	{
 		name: 'stale-shown-fresh',

@@ -453,3 +453,28 @@ test('[Y13] the worker asks for everything after a push, and for changes again a
 	await commitPush(sql, sourceId);
 	expect([await pollNow(), await pollNow()]).toEqual([true, false]);
 });
+
+test('[Y11] a signal between the beginning of a poll and what it taught stands', async () => {
+	const { log } = createTestLog();
+	const startedAt = toInstant(Date.now() - 1_000);
+	await database.sql`update poll_estimates set last_good_at = last_good_at - interval '1 minute'`;
+	const polled = { changes: 0, unchanged: false, floorMs: 60_000, url: 'https://clinic.example/' };
+	const policy = createPollPolicy({ sql: database.sql, log });
+	const plan = await policy.plan({ ...polled, sourceId, startedAt });
+	await send(hub().take, webhook('a', now));
+	await worker().run();
+	await plan?.keep();
+	expect(await database.sql`select signalled from poll_estimates`).toEqual([{ signalled: 1 }]);
+	const next = await policy.plan({ ...polled, sourceId, startedAt: toInstant(Date.now() + 1) });
+	await next?.keep();
+	expect(await database.sql`select signalled from poll_estimates`).toEqual([{ signalled: 0 }]);
+});
+
+test('[Y6] a slot without version and time cannot be judged: it asks for a poll', async () => {
+	const { take } = hub();
+	await begin(take);
+	await send(take, event(1, slotResource({ ...makeFact(1), status: 'busy' }, { meta: {} })));
+	expect(await commitPush(database.sql, sourceId)).toMatchObject({ applied: 0, unsure: 1 });
+	expect(await inbox()).toEqual([{ changes: 1, slots: [] }]);
+	expect(await statuses()).toEqual(['free', 'free', 'free']);
+});
