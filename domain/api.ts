@@ -1,5 +1,6 @@
 // What the hub can do, whichever door is used: HTTP routes, socket handlers and pages call these
 // use cases and nothing else. Pages reach them as `event.locals.hub`.
+import type { Coverage } from './coverage.ts';
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
@@ -144,6 +145,8 @@ export type HubApi = {
 	): Promise<Result<null, 'booking_unknown'>>;
 	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
 	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
+	/** B11: the sources that serve a region (its code), or all; at most 5 s old. */
+	readCoverage(region: string | null): Promise<Coverage>;
 	readStatus(): Promise<HubStatus>;
 	/** What an operator does with sources. */
 	readonly sources: SourceDesk;

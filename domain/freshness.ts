@@ -11,3 +11,13 @@ export const freshnessOf = (ageMs: number | null, freshForMs: number): Freshness
 	if (ageMs <= freshForMs) return 'fresh';
 	return ageMs <= 2 * freshForMs ? 'ageing' : 'stale';
 };
+
+/**
+ * B4: times of a source that did not answer for this many of its budgets are not offered, only
+ * counted as "we could not check".
+ */
+export const OFFERED_WITHIN_BUDGETS = 6;
+
+/** B4. `ageMs` of the last good answer; null = there was none. */
+export const isOfferedAt = (ageMs: number | null, freshForMs: number): boolean =>
+	ageMs !== null && ageMs <= OFFERED_WITHIN_BUDGETS * freshForMs;

@@ -24,6 +24,7 @@ import {
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
 import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
 import { acknowledgeBooking, readClinic } from './read-clinic.ts';
+import { readCoverage } from './read-coverage.ts';
 import { readStatus } from './read-status.ts';
 import { shareBriefly } from './share-briefly.ts';
 import { listAlerts, listNotices, subscribeAlert, unsubscribeAlert } from './subscribe-alerts.ts';
@@ -52,6 +53,8 @@ export type HubApiDeps = {
 	};
 };
 
+/** What everybody may read of the sources may be this old, ms: it is one scan of all open times. */
+const COVERAGE_FRESH_MS = 5_000;
 /** Nearest times may be this old, ms: placing a hold checks again anyway. */
 const NEAREST_FRESH_MS = 500;
 
@@ -102,6 +105,10 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		listWaiting: listWaiting(deps),
 		readClinic: readClinic(deps),
 		acknowledgeBooking: acknowledgeBooking(deps),
+		readCoverage: shareBriefly(readCoverage(deps), {
+			keyOf: (region) => region ?? '',
+			freshMs: COVERAGE_FRESH_MS
+		}),
 		readStatus: readStatus(deps),
 		sources: deps.sources
 	};

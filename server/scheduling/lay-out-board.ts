@@ -17,23 +17,17 @@ import type { ScheduleId } from '#domain/ids.ts';
 import { checkInsurance } from '#domain/insurance.ts';
 import type { WireSlot } from '#domain/protocol.ts';
 import { slotStates } from '#domain/slot.ts';
-import { freshnessOf } from '#domain/source.ts';
+import { freshnessOf, isOfferedAt } from '#domain/freshness.ts';
 import { HOUR_MS, type Instant } from '#domain/time.ts';
 import type { ScheduleRow, SnapshotPoint } from '../store/board.ts';
 
-/**
- * B4: times of a source that did not answer for this many of its budgets are not offered, only
- * counted as "we could not check".
- */
-export const OFFERED_WITHIN_BUDGETS = 6;
 /** Providers on one board; those with times come first. */
 export const MAX_CARDS = 60;
 
 export const isOffered = (
 	row: Pick<ScheduleRow, 'checkedAt' | 'freshForMs'>,
 	asOf: Instant
-): boolean =>
-	row.checkedAt !== null && asOf - row.checkedAt <= OFFERED_WITHIN_BUDGETS * row.freshForMs;
+): boolean => isOfferedAt(row.checkedAt === null ? null : asOf - row.checkedAt, row.freshForMs);
 
 export const cardOf = (
 	row: ScheduleRow,

@@ -45,6 +45,8 @@ describe.each(['light', 'dark'] as const)('[U19] axe-core in the %s theme', (col
 		await look(hold);
 		await look('/alerts');
 		await look('/waiting');
+		await look('/clinics');
+		await look('/clinics?region=US-WY');
 		await look('/no-such-page');
 		await look(town.linkOf({ role: 'clinic' }));
 		await look(town.linkOf({ role: 'operator' }));
@@ -285,4 +287,30 @@ describe('[U38] what was done before the scripts came stays', () => {
 		expect(await page.inputValue('select[name=when]')).toBe('any');
 		await context.close();
 	});
+});
+
+test('[U39] where the times come from, without a script: current, then too old to be known', async () => {
+	const { sql } = town.system.database;
+	const { page, context } = await browser.open(town.board, { javaScriptEnabled: false });
+	await page.getByRole('link', { name: 'Where the times come from' }).click();
+	await page.getByText('1 of 1 clinics are up to date.').waitFor();
+	const card = page.locator('section.figure');
+	expect(await card.innerText()).toMatch(
+		/Up to date\s+checked .+\s+Open times: \d+\. Providers: \d+\./
+	);
+	const region = must(new URLSearchParams(town.search).get('region'), 'region');
+	await page.selectOption('select[name=region]', region);
+	await page.getByRole('button', { name: 'Show' }).click();
+	await page.waitForURL(/region=/);
+	expect(await card.count()).toBe(1);
+	town.clinic.setFault({ kind: 'http_500' });
+	await until(async () => {
+		await sql`update sources
+			set fresh_for_ms = 60000, checked_at = clock_timestamp() - interval '20 minutes'`;
+		await page.reload();
+		return (await card.innerText()).includes('Open times: we do not know.');
+	});
+	expect(await card.innerText()).toContain('You can call the clinic.');
+	town.clinic.setFault(null);
+	await context.close();
 });
