@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DeviceKey, PatientId } from '#domain/ids.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
-import { actAs, insertPatient, noteWritten, readPatients } from '#server/store/patients.ts';
+import { actAs, insertPatient, readPatients } from '#server/store/patients.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { runUpkeep, scheduleUpkeep, type UpkeepDeps } from '#workers/jobs/upkeep.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -104,7 +104,6 @@ const addPatient = async (cipher: PhiCipher): Promise<PatientId> => {
 	await database.sql.begin(async (tx) => {
 		await actAs(tx, `device:${device}`);
 		await insertPatient(tx, cipher, { id, device, details });
-		await noteWritten(tx, { id, device });
 	});
 	return id;
 };
