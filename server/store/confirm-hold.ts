@@ -16,7 +16,7 @@ import {
 	type BookingRequest,
 	type HeldRow
 } from './make-booking.ts';
-import { actAs, insertPatient, noteWritten } from './patients.ts';
+import { actAs, insertPatient } from './patients.ts';
 import { findRequest, keepRequest, lockDevice } from './requests.ts';
 
 export type ConfirmRequest = {
@@ -60,7 +60,6 @@ const confirmNow = async (
 	const state = await makeBooking(tx, request, hold, place);
 	const fingerprint = phi.fingerprint(textOf(command));
 	await keepRequest(tx, device, command.requestId, { fingerprint, reply: { id: bookingId } });
-	await noteWritten(tx, { id: patientId, device });
 	const slots = state === 'rejected' ? [hold.slotId] : [];
 	const entries = await logClinicBooking(tx, bookingId, { slots, endedHold: true });
 	return { bookingId, state, entries };

@@ -20,10 +20,7 @@ const placeOf = (patient: PatientId, version: number): PhiPlace => ({
 	version
 });
 
-/**
- * Encrypts and writes a new patient of a device. Call `actAs` first, and noteWritten() in the same
- * transaction, as late as can be.
- */
+/** Encrypts and writes a new patient of a device. Call `actAs` first. */
 export const insertPatient = async (
 	tx: Tx,
 	phi: PhiCipher,
@@ -35,16 +32,8 @@ export const insertPatient = async (
 		insert into patients (id, device_key, key_id, wrapped_key, version, details)
 		values (${patient.id}, ${patient.device}, ${key.keyId}, ${Buffer.from(key.wrapped)}, 1,
 			${Buffer.from(sealed)})`;
+	await appendAudit(tx, `device:${patient.device}`, 'patient_written', [patient.id]);
 };
-
-/**
- * The audit row of a patient that was written. Apart, because audit rows are chained: whoever appends
- * one keeps everybody else from it until the commit.
- */
-export const noteWritten = (
-	tx: Tx,
-	patient: { readonly id: PatientId; readonly device: DeviceKey }
-): Promise<void> => appendAudit(tx, `device:${patient.device}`, 'patient_written', [patient.id]);
 
 type SealedRow = {
 	id: PatientId;

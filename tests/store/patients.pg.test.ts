@@ -8,7 +8,6 @@ import { verifyAudit, type Actor } from '#server/store/audit.ts';
 import {
 	actAs,
 	insertPatient,
-	noteWritten,
 	readPatients,
 	rewrapPatients,
 	shredPatient
@@ -34,7 +33,6 @@ const makeRow = async (device: DeviceKey = makeDevice()) => {
 	await world.sql.begin(async (tx) => {
 		await actAs(tx, `device:${device}`);
 		await insertPatient(tx, world.phi, { id, device, details: makePatient() });
-		await noteWritten(tx, { id, device });
 	});
 	return { id, device };
 };

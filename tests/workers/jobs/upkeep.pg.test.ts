@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import { DeviceKey, PatientId } from '#domain/ids.ts';
 import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
-import { actAs, insertPatient, noteWritten, readPatients } from '#server/store/patients.ts';
+import { actAs, insertPatient, readPatients } from '#server/store/patients.ts';
 import { readSourceSecret, saveSourceSecret } from '#server/store/source-secrets.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { runUpkeep, scheduleUpkeep, type UpkeepDeps } from '#workers/jobs/upkeep.ts';
@@ -133,7 +133,6 @@ const addPatient = async (cipher: PhiCipher): Promise<PatientId> => {
 	await database.sql.begin(async (tx) => {
 		await actAs(tx, `device:${device}`);
 		await insertPatient(tx, cipher, { id, device, details });
-		await noteWritten(tx, { id, device });
 	});
 	return id;
 };
