@@ -133,14 +133,21 @@ const overlappingPair = async () => {
 test('[H17] who holds a second time that overlaps is told of the first', async () => {
 	const { page, context } = await browser.open(town.board);
 	const shown: boolean[] = [];
+	const holds: string[] = [];
 	for (const { id, url } of await overlappingPair()) {
 		await page.goto(url);
 		await page.locator(`button.time[value="${id}"]`).click();
 		await page.waitForURL(/\/hold\//);
 		shown.push(await page.getByText('You have something else at this time').isVisible());
+		holds.push(page.url());
 	}
 	expect(shown).toEqual([false, true]);
 	await page.getByText(/You hold .+ with .+\./).waitFor();
+	for (const hold of holds) {
+		await page.goto(hold);
+		await page.getByRole('button', { name: 'Let go' }).click();
+		await page.waitForURL(/\/board/);
+	}
 	await context.close();
 });
 
