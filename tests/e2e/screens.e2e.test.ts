@@ -154,10 +154,13 @@ test('[U22] a new time waits behind a count while the pointer is over the list',
 	const { page, context } = await browser.open(town.board);
 	await untilLive(page);
 	expect(await page.locator(`button[name=slot][value="${slotId}"]`).count()).toBe(0);
-	await page.locator('.provider button.time').nth(1).hover();
+	const under = page.locator('.provider button.time').nth(1);
+	await under.hover();
+	const before = await under.boundingBox();
 	town.clinic.setSlotStatus(clinicSlot, 'free');
 	const show = page.getByRole('button', { name: '1 new time · show' });
 	await show.waitFor();
+	expect(await under.boundingBox()).toEqual(before);
 	expect(await page.locator(`button[name=slot][value="${slotId}"]`).count()).toBe(0);
 	await show.click();
 	await page.locator(`button[name=slot][value="${slotId}"]`).waitFor();
