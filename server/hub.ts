@@ -2,15 +2,11 @@
 // and without a feed hint; never without Postgres.
 import type { Server as HttpServer } from 'node:http';
 import type { RequestHandler } from 'express';
-import { randomUUID } from 'node:crypto';
 import type { HubApi } from '#domain/api.ts';
 import type { SourceDesk } from '#domain/source-desk.ts';
 import type { Clock } from '#domain/time.ts';
-import { createDeviceFollower } from '#server/feed/device-messages.ts';
-import { createFollower } from '#server/feed/follow.ts';
-import type { Follower } from '#server/feed/follow.ts';
-import { createPublisher } from '#server/feed/publish.ts';
-import { createViewerCounts } from '#server/feed/viewer-counts.ts';
+import { openFeed, warnOfRedis } from '#server/hub-feed.ts';
+import type { Feed } from '#server/hub-feed.ts';
 import { isUnavailable, watchDatabase } from '#server/health.ts';
 import type { DatabaseWatch } from '#server/health.ts';
 import { createApp } from '#server/http/app.ts';
@@ -31,8 +27,6 @@ import { keysById } from '#server/platform/keyring.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import { createRedis } from '#server/platform/redis.ts';
-import type { RedisRole } from '#server/platform/redis.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { openPushDoor } from '#server/pushes.ts';
 import { createHubApi } from '#server/scheduling/hub-api.ts';
@@ -41,9 +35,6 @@ import { readEntries, readHeads } from '#server/store/change-log.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { askOnce } from '#workers/connectors/ask-once.ts';
-import type { HostManners } from '#workers/connectors/host-manners.ts';
-import { HOST_BURST, HOST_REQUESTS_PER_S } from '#workers/connectors/rate-limit.ts';
-import { createSharedManners } from '#workers/connectors/shared-manners.ts';
 import { createQueues } from '#workers/queues.ts';
 import type { Queues } from '#workers/queues.ts';
 
@@ -68,17 +59,6 @@ export type Hub = {
 
 /** Share of the drain that viewers are spread over; the rest is for requests under way. */
 const WAVES_SHARE = 0.6;
-const REDIS_WARNING_EVERY_MS = 30_000;
-
-/** While Redis is down every attempt to reconnect fails: one line in a while is enough. */
-const warnOfRedis = (log: Log): (() => void) => {
-	let warnedAt = -Infinity;
-	return () => {
-		if (performance.now() - warnedAt < REDIS_WARNING_EVERY_MS) return;
-		warnedAt = performance.now();
-		log.warn('redis_unreachable');
-	};
-};
 
 /** Brings the database to the present schema as its owner, then works as a role without rights. */
 const openDatabase = async ({ config, log }: HubParts): Promise<Sql> => {
@@ -94,75 +74,6 @@ const openDatabase = async ({ config, log }: HubParts): Promise<Sql> => {
 		role: HUB_ROLE,
 		applicationName: 'slotcast-hub'
 	});
-};
-
-type Feed = {
-	readonly follower: Follower;
-	readonly publish: Parameters<typeof createHubApi>[0]['publish'];
-	readonly isRedisUp: () => boolean;
-	/** Towards hosts of sources, shared with the workers. */
-	readonly manners: HostManners;
-	readonly close: () => Promise<void>;
-};
-
-/** `live` is asked for late: it cannot exist before the follower does. */
-const openFeed = (
-	{ config, log }: HubParts,
-	sql: Sql,
-	epoch: string,
-	live: () => LiveServer | null
-): Feed => {
-	const onFault = warnOfRedis(log);
-	const prefix = config.redisPrefix;
-	const connect = (role: RedisRole) => createRedis(config.redisUrl, { role, onFault });
-	const [publishing, following, hearing] = [
-		connect('publisher'),
-		connect('subscriber'),
-		connect('subscriber')
-	];
-	const publisher = createPublisher({
-		redis: publishing,
-		epoch: () => follower.epoch(),
-		log,
-		prefix
-	});
-	const follower = createFollower({
-		sql,
-		redis: following,
-		epoch,
-		log,
-		prefix,
-		onEntries: (room, entries) => live()?.deliver(room, entries),
-		onReset: (room) => live()?.reset(room)
-	});
-	const viewers = createViewerCounts({
-		redis: publishing,
-		prefix,
-		id: randomUUID(),
-		read: () => live()?.viewersByRoom() ?? new Map()
-	});
-	const devices = createDeviceFollower({ redis: hearing, log, prefix }, (message) =>
-		live()?.tellDevice(message)
-	);
-	return {
-		follower,
-		publish: (entries) => {
-			publisher.publish(entries);
-			follower.hint(entries);
-		},
-		isRedisUp: () => publishing.status === 'ready',
-		manners: createSharedManners(
-			{ redis: publishing, prefix },
-			{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
-		),
-		close: async () => {
-			viewers.close();
-			await follower.close();
-			await devices.close();
-			await publisher.close();
-			for (const redis of [publishing, following, hearing]) redis.disconnect();
-		}
-	};
 };
 
 type Opened = {

@@ -8,20 +8,13 @@ import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
 import { createLog, publicText, type Log } from '#server/platform/log.ts';
-import { createPhiCipher, type PhiCipher } from '#server/platform/phi.ts';
+import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
-import {
-	claimBooking,
-	postponeBooking,
-	readBookingOrder,
-	settleBooking
-} from '#server/store/bookings.ts';
-import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
@@ -50,6 +43,7 @@ import { startLoop, type Loop } from './jobs/repeat.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
+import { bookingDeps } from './bookings.ts';
 import { openMails } from './mails.ts';
 import { openPushes } from './pushes.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
@@ -91,8 +85,6 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
 };
 
-const phiOf = (config: Config): PhiCipher => createPhiCipher(keysById(config.phiKeys));
-
 /** What the environment gives counts before what the database keeps (docs/decisions/016). */
 const secretsOf = (config: Config, sql: Sql) => {
 	const cipher = createSecretCipher(keysById(config.phiKeys));
@@ -102,30 +94,6 @@ const secretsOf = (config: Config, sql: Sql) => {
 };
 
 type Feed = ReturnType<typeof openFeed>;
-
-const bookingDeps = (
-	{ sql, config, feed, log }: { sql: Sql; config: Config; feed: Feed; log: Log },
-	others: Pick<BookingDeps, 'connectors' | 'queues'>
-): BookingDeps => {
-	const phi = phiOf(config);
-	const sendsMail = config.smtpUrl !== '';
-	return {
-		...others,
-		log,
-		bookings: {
-			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
-			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
-			readCancel: (id) => readCancel(sql, id),
-			settle: (id, outcome, asking) => settleBooking(sql, id, outcome, { sendsMail, asking }),
-			keep: (id, because, asking) => keepBooking(sql, id, because, asking),
-			postpone: (id, retryInMs) => postponeBooking(sql, id, retryInMs)
-		},
-		announce: (bookingId, { entries, deviceKey, state }) => {
-			feed.publish(entries);
-			feed.tell({ device: deviceKey, event: 'booking:changed', payload: { bookingId, state } });
-		}
-	};
-};
 
 type Jobs = {
 	readonly poll: (sourceId: SourceId, signal: AbortSignal) => Promise<unknown>;
@@ -258,7 +226,8 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
 	const alert = createRaiseAlerts({ raise: raiseAlerts({ sql }), tell: feed.tell, log });
 	const addAlerts = alertsOrNow(queues.addAlerts, alert, log);
-	const booking = bookingDeps({ sql, config, feed, log }, { connectors, queues });
+	const phi = createPhiCipher(keysById(config.phiKeys));
+	const booking = bookingDeps({ sql, config, phi, feed, log }, { connectors, queues });
 	const { addPoll, status } = queues;
 	const { policy, loop: prices } = openPolicy({ sql, config, feed, log, queues });
 	const { publish } = feed;
@@ -266,7 +235,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const mostBytes = config.rawAnswerBytes;
 	const raw = createRawKeeper({ sql, cipher, recorder, log, mostBytes });
 	const polling = { sql, connectors, publish, queues: { addPoll, addAlerts }, log, policy, raw };
-	const mails = openMails({ config, sql, phi: phiOf(config), log });
+	const mails = openMails({ config, sql, phi, log });
 	const workers = startWorkers(config, log, {
 		poll: createPollSource(polling),
 		book: createWriteBooking(booking),
@@ -291,8 +260,8 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	onReady = () => Promise.all(loops.filter(({ name }) => name === REPAIR).map((l) => l.now()));
 	const upkeep = scheduleUpkeep(config.upkeepCron, {
 		sql,
-		phi: phiOf(config),
-		secrets: secrets.cipher,
+		phi,
+		secrets: cipher,
 		limits: config,
 		log
 	});
