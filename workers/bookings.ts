@@ -5,12 +5,8 @@ import type { Config } from '#server/platform/config.ts';
 import type { Log } from '#server/platform/log.ts';
 import type { PhiCipher } from '#server/platform/phi.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import {
-	claimBooking,
-	postponeBooking,
-	readBookingOrder,
-	settleBooking
-} from '#server/store/bookings.ts';
+import { readBookingOrder } from '#server/store/booking-order.ts';
+import { claimBooking, postponeBooking, settleBooking } from '#server/store/bookings.ts';
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import type { BookingDeps } from './jobs/write-booking.ts';
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bookingStates, canMove, SOURCE_LAG_MS } from '#domain/booking.ts';
 import { must } from '#domain/result.ts';
+import { readBookingOrder } from '#server/store/booking-order.ts';
 import {
 	claimBooking,
 	claimBookings,
 	postponeBooking,
-	readBookingOrder,
 	settleBooking,
 	type BookingOutcome
 } from '#server/store/bookings.ts';

@@ -3,7 +3,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BookingId, DeviceKey, HoldId, SlotId } from '#domain/ids.ts';
 import { MINUTE_MS } from '#domain/time.ts';
-import { readBookingOrder, settleBooking } from '#server/store/bookings.ts';
+import { readBookingOrder } from '#server/store/booking-order.ts';
+import { settleBooking } from '#server/store/bookings.ts';
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
 import {
 	createWorld,

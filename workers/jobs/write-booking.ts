@@ -5,7 +5,8 @@ import { MINUTE_MS, SECOND_MS } from '#domain/time.ts';
 import { unreachable } from '#domain/result.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
 import type { ChangeRefused } from '#domain/booking.ts';
-import type { Asking, SettledBooking, StoredOrder } from '#server/store/bookings.ts';
+import type { StoredOrder } from '#server/store/booking-order.ts';
+import type { Asking, SettledBooking } from '#server/store/bookings.ts';
 import type { StoredCancel } from '#server/store/cancel-booking.ts';
 import type {
 	BookingLookup,

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { BookingState } from '#domain/booking.ts';
 import { BookingId, DeviceKey } from '#domain/ids.ts';
 import { toInstant } from '#domain/time.ts';
-import type { Asking, SettledBooking, StoredOrder } from '#server/store/bookings.ts';
+import type { StoredOrder } from '#server/store/booking-order.ts';
+import type { Asking, SettledBooking } from '#server/store/bookings.ts';
 import type { BookingLookup, BookingOutcome } from '#workers/connectors/connector.ts';
 import {
 	ASK_DEADLINE_MS,

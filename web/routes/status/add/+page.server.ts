@@ -6,6 +6,9 @@ import { operatorOf } from '#lib/server/operator.ts';
 import { readSourceForm } from '#lib/server/source-form.ts';
 import type { PageServerLoad } from './$types';
 
+/** A form of plain fields: it needs no scripts, and what is typed before they load stays. */
+export const csr = false;
+
 export const load: PageServerLoad = async ({ locals, url }) => {
 	operatorOf(locals);
 	const from = DraftId.safeParse(url.searchParams.get('from'));
