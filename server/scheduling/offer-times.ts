@@ -69,9 +69,11 @@ const offer = async (
 };
 
 const plan = async (sql: Sql): Promise<PlannedOffer[]> => {
+	// The line first: where nobody waits, which is usual, no calendar is looked at.
+	const line = await readLine(sql, LINE);
+	if (line.length === 0) return [];
 	const times = await readFreeTimes(sql, { leadMs: OFFER_LEAD_MS, limit: TIMES });
-	if (times.length === 0) return [];
-	return planOffers(await readLine(sql, LINE), times).slice(0, OFFERS_PER_ROUND);
+	return planOffers(line, times).slice(0, OFFERS_PER_ROUND);
 };
 
 /** One offer that fails takes nothing from the others; it is thrown only when none was made. */

@@ -63,7 +63,10 @@ export type PollLesson = {
 	readonly price: number;
 };
 
-/** Keeps what a good poll taught. Signals told of before it began are answered by it. */
+/**
+ * Keeps what a good poll taught. Signals told of before it began are answered by it. Does not wait for
+ * the disk: a lesson lost in a crash is learned again, and each poll waits for two commits already.
+ */
 export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<void> => {
 	await sql`
 		insert into poll_estimates as e (source_id, learned, zone, per_hour, cost, last_good_at,
@@ -72,7 +75,8 @@ export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<vo
 			${lesson.perHour}, ${lesson.cost}, ${lesson.lastGoodAt},
 			clock_timestamp() + ${lesson.floorMs} * interval '1 millisecond',
 			${lesson.plannedMs}, ${lesson.weight}, ${lesson.price}
-		from sources o where o.id = ${lesson.sourceId}
+		from sources o, set_config('synchronous_commit', 'off', true)
+		where o.id = ${lesson.sourceId}
 		on conflict (source_id) do update set
 			learned = excluded.learned, zone = excluded.zone, per_hour = excluded.per_hour,
 			cost = excluded.cost, last_good_at = excluded.last_good_at,

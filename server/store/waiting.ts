@@ -132,6 +132,28 @@ export const readLine = async (sql: Queryable, limit: number): Promise<Waiter[]>
 };
 
 /**
+ * The schedules that anybody in line wants. Line and calendars may both be long, so specialties and
+ * regions are matched by their arrays first and each with each only for what is left.
+ */
+const wantedSchedules = (sql: Queryable) => sql`
+	wishes as materialized (
+		select distinct specialty, region, schedule_id from waiting_entries where state = 'waiting'
+	), near as materialized (
+		select id, specialty_ids, regions from schedules
+		where specialty_ids && (select array_agg(distinct specialty) from wishes)
+			and (cardinality(regions) = 0
+				or regions && (select array_agg(distinct region) from wishes))
+	), wanted as materialized (
+		select c.id from near c, unnest(c.specialty_ids) s (name), unnest(c.regions) r (name), wishes w
+		where w.specialty = s.name and w.region = r.name
+			and (w.schedule_id is null or w.schedule_id = c.id)
+		union
+		select c.id from near c, unnest(c.specialty_ids) s (name), wishes w
+		where cardinality(c.regions) = 0 and w.specialty = s.name
+			and (w.schedule_id is null or w.schedule_id = c.id)
+	)`;
+
+/**
  * Free times that somebody in line would take, soonest first; only the time of day is left to the
  * caller.
  * Only of sources whose last answer is fresh enough to promise something by.
@@ -141,13 +163,15 @@ export const readFreeTimes = (
 	{ leadMs, limit }: { readonly leadMs: number; readonly limit: number }
 ): Promise<FreeTime[]> =>
 	sql<FreeTime[]>`
+		with ${wantedSchedules(sql)}
 		select s.id as "slotId", s.schedule_id as "scheduleId", s.starts_at as "startsAt",
 			s.remaining - live_claims(s.claim_untils, clock_timestamp()) as places,
 			c.specialty_ids as "specialtyIds", c.regions,
 			case when cardinality(coalesce(s.kinds, '{}')) > 0 then s.kinds else c.kinds end as kinds,
 			c.languages, c.plan_ids as "planIds"
-		from slots s
-		join schedules c on c.id = s.schedule_id
+		from wanted
+		join schedules c on c.id = wanted.id
+		join slots s on s.schedule_id = c.id
 		join sources o on o.id = c.source_id
 		where s.status = 'free' and s.removed_at is null and o.enabled
 			and s.starts_at > clock_timestamp()

@@ -60,6 +60,9 @@ export const startWholeHub = (options: Options): Promise<HubProcess> =>
 export const startWorkers = async (
 	options: Options
 ): Promise<{ pid: number; close(): Promise<void> }> => {
-	const { child, close } = await start('workers/main.ts', /workers_ready/, options);
+	const { child, close } = await start('workers/main.ts', /workers_ready/, {
+		...options,
+		env: { HUB_LOG_LEVEL: 'info', ...options.env }
+	});
 	return { pid: child.pid, close };
 };

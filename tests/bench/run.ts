@@ -14,7 +14,10 @@ const benches: Readonly<Record<string, string>> = {
 	'end-to-end': './end-to-end.ts',
 	board: './board.ts',
 	commands: './commands.ts',
-	push: './push.ts'
+	push: './push.ts',
+	ingest: './ingest.ts',
+	failing: './failing.ts',
+	scale: './scale.ts'
 };
 
 /** A benchmark that takes longer than this is stuck. */
