@@ -28,6 +28,7 @@ import type { HoldRefusal, WireSlot } from './protocol.ts';
 import type { Result } from './result.ts';
 import type { SourceDesk } from './source-desk.ts';
 import type { HubStatus } from './status.ts';
+import type { Instant } from './time.ts';
 import type { WaitingView } from './waiting.ts';
 
 /** A slot with the provider that offers it. */
@@ -145,11 +146,24 @@ export type HubApi = {
 	): Promise<Result<null, 'booking_unknown'>>;
 	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
 	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
+	/** The private address under which a clinic's own calendar reads its visits. */
+	readonly clinicFeeds: ClinicFeeds;
 	/** B11: the sources that serve a region (its code), or all; at most 5 s old. */
 	readCoverage(region: string | null): Promise<Coverage>;
 	readStatus(): Promise<HubStatus>;
 	/** What an operator does with sources. */
 	readonly sources: SourceDesk;
+};
+
+/** K22: one address per clinic, which anybody who has it may read. */
+export type ClinicFeeds = {
+	/** Since when it works; null = there is none. */
+	since(sourceId: SourceId): Promise<Instant | null>;
+	/** Makes a new address, told this once, and ends the one before. */
+	make(sourceId: SourceId): Promise<string>;
+	end(sourceId: SourceId): Promise<void>;
+	/** `text/calendar` by the secret part of the address. */
+	read(token: string): Promise<Result<string, 'feed_unknown' | 'feed_ended'>>;
 };
 
 /** Who stands behind a request. Filled in by the session middleware, read by pages and routes. */

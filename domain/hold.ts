@@ -20,6 +20,8 @@ export type HoldView = {
 	/** H2: an interval, never a time of day: the phone's clock may be wrong. 0 when over. */
 	readonly ttlMs: number;
 	readonly fence: number;
+	/** H15: live, and not extended yet. */
+	readonly canExtend: boolean;
 };
 
 /** H17: what one device has already at the time of a hold. */

@@ -10,6 +10,7 @@ import { logFault } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 import type { TakePush } from '#server/scheduling/take-push.ts';
 import { accessLog } from './access-log.ts';
+import { calendarRoutes } from './calendar-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HealthParts } from './health-routes.ts';
 import { createQuota, defaultLimits, limitBy, limitHolds, refuseAsPage } from './limits.ts';
@@ -156,6 +157,7 @@ export const createApp = (parts: AppParts): Express => {
 	app.use('/api/v1/push', apiPolicy, pushRoutes(door));
 	app.use(compress());
 	app.use(unlessAsset(limitBy(createQuota('address', limits.address), addressOf)));
+	app.use('/calendar', apiPolicy, calendarRoutes(hub));
 	app.use(checkOrigin(parts.isOurOrigin));
 	const doors = createQuota('enter', limits.enter);
 	app.get('/enter', limitBy(doors, addressOf), enterRoute(session));

@@ -30,7 +30,9 @@ export type AuditAction =
 	| 'source_removed'
 	| 'source_replayed'
 	| 'secret_saved'
-	| 'secret_dropped';
+	| 'secret_dropped'
+	| 'feed_made'
+	| 'feed_ended';
 
 /** One row for one act, however many objects it touched; in the same transaction. */
 export const appendAudit = async (

@@ -38,6 +38,7 @@ type PlaceRow = {
 	fence: number;
 	state: HoldState;
 	ttlMs: number;
+	canExtend: boolean;
 	entries: RoomEntry<unknown>[];
 };
 
@@ -50,14 +51,17 @@ export const placeHold = async (
 ): Promise<PlacedHold> => {
 	const [row] = await sql<PlaceRow[]>`
 		select outcome, hold_id as "holdId", schedule_id as "scheduleId", fence, state,
-			ttl_ms as "ttlMs", entries
+			ttl_ms as "ttlMs", entries,
+			-- A hold that this statement makes is not seen by it yet: null.
+			state = 'held' and coalesce((select h.extended_at is null from holds h
+				where h.id = hold_id), true) as "canExtend"
 		from place_hold_in_time(${asked.device}, ${asked.requestId}, ${asked.slotId}, ${limits.ttlMs},
 			${limits.maxLive}, ${limits.maxPerHour},
 			to_timestamp(${at}::double precision / 1000))`;
 	if (row === undefined) throw new Error('place_hold_in_time() gave no row');
 	if (row.outcome !== 'granted') return { outcome: row.outcome };
-	const { holdId, scheduleId, state, ttlMs, fence, entries } = row;
-	const hold = { id: holdId, slotId: asked.slotId, scheduleId, state, ttlMs, fence };
+	const { holdId, entries, outcome: _outcome, ...rest } = row;
+	const hold = { id: holdId, slotId: asked.slotId, ...rest };
 	return { outcome: 'granted', hold, entries };
 };
 
@@ -118,7 +122,8 @@ export const readHolds = (
 				as state,
 			case when h.state = 'held'
 				then greatest(0, extract(epoch from h.expires_at - now.at) * 1000)::bigint
-				else 0 end as "ttlMs"
+				else 0 end as "ttlMs",
+			h.state = 'held' and h.expires_at > now.at and h.extended_at is null as "canExtend"
 		from holds h
 		join slots s on s.id = h.slot_id
 		cross join (select clock_timestamp() as at offset 0) now

@@ -17,7 +17,12 @@ export type Publisher = {
 /** Well; never answers; 500; a byte a second. */
 export type Manner = 'well' | 'hang' | 'fail' | 'trickle';
 
-export type PublisherSize = { readonly schedules: number; readonly slots: number };
+export type PublisherSize = {
+	readonly schedules: number;
+	readonly slots: number;
+	/** Into how many files the slots are cut; 1 when left out. */
+	readonly files?: number;
+};
 
 const VISIT_MS = 20 * MINUTE_MS;
 
@@ -51,17 +56,30 @@ const scheduleLines = ({ schedules }: PublisherSize): Buffer =>
 		}))
 	);
 
-const manifestOf = (host: string): Buffer =>
+const manifestOf = (host: string, slotPaths: readonly string[]): Buffer =>
 	Buffer.from(
 		JSON.stringify({
 			transactionTime: '2026-11-01T00:00:00Z',
 			request: `http://${host}/$bulk-publish`,
 			output: [
 				{ type: 'Schedule', url: `http://${host}/schedules.ndjson` },
-				{ type: 'Slot', url: `http://${host}/slots.ndjson` }
+				...slotPaths.map((path) => ({ type: 'Slot', url: `http://${host}${path}` }))
 			]
 		})
 	);
+
+/** Cuts between lines. */
+const cutLines = (bytes: Buffer, files: number): Buffer[] => {
+	const parts: Buffer[] = [];
+	let from = 0;
+	for (let nth = 1; nth <= files; nth += 1) {
+		const about = Math.floor((bytes.length * nth) / files) - 1;
+		const to = nth === files ? bytes.length : bytes.indexOf(0x0a, about) + 1;
+		parts.push(bytes.subarray(from, to));
+		from = to;
+	}
+	return parts;
+};
 
 const ETAG = '"1"';
 
@@ -87,16 +105,16 @@ const misbehave = (manner: Manner, response: ServerResponse, body: Buffer): void
 };
 
 export const startPublisher = async (size: PublisherSize): Promise<Publisher> => {
-	const bodies = new Map([
-		['/schedules.ndjson', scheduleLines(size)],
-		['/slots.ndjson', slotLines(size)]
-	]);
+	const slotFiles = cutLines(slotLines(size), size.files ?? 1);
+	const slotPaths = slotFiles.map((_, at) => `/slots-${at}.ndjson`);
+	const bodies = new Map([['/schedules.ndjson', scheduleLines(size)]]);
+	for (const [at, file] of slotFiles.entries()) bodies.set(`/slots-${at}.ndjson`, file);
 	const manners = new Map<string, Manner>();
 	let requests = 0;
 	const server = createServer((request, response) => {
 		requests += 1;
 		const host = request.headers.host ?? '';
-		const body = bodies.get(request.url ?? '') ?? manifestOf(host);
+		const body = bodies.get(request.url ?? '') ?? manifestOf(host, slotPaths);
 		const manner = manners.get(host.split(':')[0] ?? '') ?? 'well';
 		if (manner === 'well') answerWell(request, response, body);
 		else misbehave(manner, response, body);

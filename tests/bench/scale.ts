@@ -81,11 +81,7 @@ export const run = async (): Promise<BenchResult[]> => {
 	const database = await createBenchDatabase();
 	const redis = await createEmbeddedRedis({ durable: false });
 	await addSources(database.sql, publisher, { count: SOURCES, minIntervalMs: 60_000 });
-	const parts = {
-		databaseUrl: database.url,
-		redisUrl: redis.url,
-		env: { HUB_POLLS_PER_SECOND: '500' }
-	};
+	const parts = { databaseUrl: database.url, redisUrl: redis.url };
 	const startedAt = performance.now();
 	const workers = await startWorkers(parts);
 	try {
@@ -129,7 +125,7 @@ export const run = async (): Promise<BenchResult[]> => {
 				`slots with indexes ${(sizes.slots / MB).toFixed(0)} MB = ${Math.round(sizes.slots / (read * SLOTS_EACH))} bytes a slot; change log ${(sizes.log / MB).toFixed(0)} MB; kept answers ${(sizes.raw / MB).toFixed(0)} MB`
 			),
 			told(
-				'one unchanged poll: CPU of the worker',
+				'one poll, nothing changed: CPU of the worker',
 				'ms',
 				workerMs,
 				`Postgres ${postgresMs.toFixed(1)} ms; ${(polls / seconds).toFixed(0)} polls/s were made; one worker is full at about ${Math.round(1_000 / workerMs)} polls/s`

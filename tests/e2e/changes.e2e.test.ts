@@ -152,6 +152,23 @@ test.each([true, false])(
 	}
 );
 
+test('[K23] staff make a private calendar address on the console and end it, without scripts', async () => {
+	const { page, context } = await browser.open(town.linkOf({ role: 'clinic' }), {
+		javaScriptEnabled: false
+	});
+	await page.getByRole('button', { name: 'Make a private address' }).click();
+	const address = await page.getByLabel('Your private address').inputValue();
+	const { pathname } = new URL(address);
+	const asked = () => fetch(new URL(pathname, page.url()));
+	expect((await asked()).status).toBe(200);
+	await page.getByRole('link', { name: 'Slotcast' }).first().waitFor();
+	await page.getByRole('button', { name: 'End the address' }).click();
+	await page.getByText('The address is ended.').waitFor();
+	expect((await asked()).status).toBe(410);
+	expect(await page.getByLabel('Your private address').count()).toBe(0);
+	await context.close();
+});
+
 test('[J29][J30] a clinic declines a visit on its console; on paper stands only the day', async () => {
 	const staff = await browser.open(town.linkOf({ role: 'clinic' }), { javaScriptEnabled: false });
 	const { page, context } = await browser.open(town.board);

@@ -422,3 +422,25 @@ test('[X22] a place in line over HTTP: joined once, seen, left, and refused in w
 	expect(unknown.json).toMatchObject({ status: 404, reason: 'unknown_specialty' });
 	expect((await ana.post('/waiting/none/resume', {})).json.reason).toBe('waiting_unknown');
 });
+
+test('[K24] a calendar program reads a clinic’s feed by its address alone, until it is ended', async () => {
+	const url = new URL(await world.api.clinicFeeds.make(world.sourceId));
+	const ask = (headers: Record<string, string> = {}) =>
+		fetch(`${hub.url}${url.pathname}`, { headers });
+	const first = await ask();
+	expect(first.status).toBe(200);
+	expect(first.headers.get('content-type')).toBe('text/calendar; charset=utf-8');
+	expect(first.headers.get('cache-control')).toContain('private');
+	expect(first.headers.get('set-cookie')).toBeNull();
+	expect(await first.text()).toMatch(/^BEGIN:VCALENDAR\r\n/);
+	const etag = first.headers.get('etag') ?? '';
+	expect((await ask({ 'if-none-match': etag })).status).toBe(304);
+	await world.api.clinicFeeds.end(world.sourceId);
+	const ended = await ask();
+	expect(ended.status).toBe(410);
+	expect(await ended.json()).toMatchObject({ reason: 'feed_ended' });
+	expect((await fetch(`${hub.url}/calendar/nobody.ics`)).status).toBe(404);
+	const secret = url.pathname.slice('/calendar/'.length, -'.ics'.length);
+	expect(hub.lines.join('\n')).not.toContain(secret);
+	expect(hub.lines.join('\n')).toContain('/calendar/:token.ics');
+});

@@ -66,6 +66,29 @@ test('[H15] a hold is extended once, and asking again changes nothing', async ()
 	expect(world.published).toHaveLength(published);
 });
 
+test('[H15] a hold tells whether it may be extended: live, and not extended yet', async () => {
+	const slotId = await world.addSlot(world.scheduleId);
+	const device = makeDevice();
+	const command = { slotId, requestId: makeRequest() };
+	const placed = await world.api.placeHold(device, command);
+	if (!placed.ok) throw new Error(placed.reason);
+	const { id } = placed.value;
+	const mayExtend = async () => {
+		const [read, repeated] = [
+			await world.api.readHold(device, id),
+			await world.api.placeHold(device, command)
+		];
+		return [read, repeated].map((reply) => reply.ok && reply.value.canExtend);
+	};
+	expect(placed.value.canExtend).toBe(true);
+	expect(await mayExtend()).toEqual([true, true]);
+	const extended = await world.api.extendHold(device, id);
+	expect(extended).toMatchObject({ ok: true, value: { canExtend: false } });
+	expect(await mayExtend()).toEqual([false, false]);
+	await world.api.releaseHold(device, id);
+	expect(await mayExtend()).toEqual([false, false]);
+});
+
 test('[H15] ten requests at once extend it once', async () => {
 	const held = await world.hold(await world.addSlot(world.scheduleId));
 	const replies = await Promise.all(

@@ -10,9 +10,13 @@ const clinicOf = ({ visitor }: App.Locals): SourceId => {
 };
 
 export const load: PageServerLoad = async ({ locals }) => {
-	const found = await locals.hub.readClinic(clinicOf(locals));
+	const sourceId = clinicOf(locals);
+	const [found, calendarSince] = await Promise.all([
+		locals.hub.readClinic(sourceId),
+		locals.hub.clinicFeeds.since(sourceId)
+	]);
 	if (!found.ok) error(403, 'private_link');
-	return { clinic: found.value };
+	return { clinic: found.value, calendarSince };
 };
 
 export const actions: Actions = {
@@ -21,6 +25,14 @@ export const actions: Actions = {
 		const id = BookingId.safeParse((await request.formData()).get('bookingId'));
 		if (id.success) await locals.hub.acknowledgeBooking(sourceId, id.data);
 		return {};
+	},
+	/** The address is in this one answer only. */
+	makeCalendar: async ({ locals }) => ({
+		calendarUrl: await locals.hub.clinicFeeds.make(clinicOf(locals))
+	}),
+	endCalendar: async ({ locals }) => {
+		await locals.hub.clinicFeeds.end(clinicOf(locals));
+		return { hasEndedCalendar: true };
 	},
 	decline: async ({ locals, request }) => {
 		const sourceId = clinicOf(locals);
