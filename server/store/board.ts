@@ -55,7 +55,10 @@ const scheduleColumns = (sql: Queryable) => sql`
 	c.specialty_ids as "specialtyIds", c.plan_ids as "planIds", c.zone, c.phone, o.booking,
 	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs"`;
 
-/** Providers whose times are offered in any of the rooms; only of sources that are switched on. */
+/**
+ * Providers whose times are offered in any of the rooms. Those of a paused source stay, with their age
+ * (E7); those of a removed one are in no room.
+ */
 export const readSchedulesOfRooms = (
 	sql: Queryable,
 	rooms: readonly RoomName[]
@@ -63,8 +66,7 @@ export const readSchedulesOfRooms = (
 	sql<ScheduleRow[]>`
 		select ${scheduleColumns(sql)}
 		from schedules c join sources o on o.id = c.source_id
-		where o.enabled
-			and c.room_ids && (select coalesce(array_agg(id), '{}') from rooms
+		where c.room_ids && (select coalesce(array_agg(id), '{}') from rooms
 				where name = any (${[...rooms]}))
 		order by c.id`;
 

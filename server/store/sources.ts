@@ -109,8 +109,8 @@ const storedOf = (row: SourceRow): StoredSource => ({
 });
 
 /**
- * Adds a source or brings its settings up to date (by `key`); an existing one, paused or removed,
- * is polled again. Another address means another listing, and one that was removed has no times
+ * Adds a source or brings its settings up to date (by `key`); one that was removed is polled again, one
+ * that is paused stays so (E7). Another address means another listing, and one that was removed has no times
  * left: validators are forgotten, a poll under way is fenced and the next one is due at once.
  */
 export const upsertSource = async (sql: Queryable, source: SourceSettings): Promise<SourceId> => {
@@ -124,8 +124,7 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 			name = excluded.name, kind = excluded.kind, url = excluded.url, notes = excluded.notes,
 			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
 			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
-			booking = excluded.booking, enabled = true,
-			paused_at = null, paused_because = null, removed_at = null,
+			booking = excluded.booking, enabled = s.paused_at is null, removed_at = null,
 			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
 				select case when moved then '{}' else s.cursor end,
 					case when moved then null else s.suspect end,

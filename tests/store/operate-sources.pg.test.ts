@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { PatientId, type SourceId } from '#domain/ids.ts';
+import { localRoom } from '#domain/room.ts';
 import { HOUR_MS } from '#domain/time.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
+import { readSchedulesOfRooms } from '#server/store/board.ts';
 import {
 	addSourceIn,
 	dropIdleSources,
@@ -91,6 +93,13 @@ test('[E7] a paused source is not polled, and a poll under way does not commit',
 	});
 	expect(shown?.pausedAt).not.toBeNull();
 	expect(shown?.lastGoodAt).not.toBeNull();
+	// Who looks now sees its times as who looked before does, with their age.
+	const [schedule] = await readSchedulesOfRooms(sql, [localRoom('dermatology', 'US-MT')]);
+	expect(schedule?.sourceId).toBe(id);
+	// New settings are no word that it may be polled again.
+	expect(await add({ replaces: true })).toMatchObject({ ok: true });
+	expect(await claimPoll(sql, id, HOUR_MS)).toBeNull();
+	expect((await readSourceStatuses(sql))[0]).toMatchObject({ pausedBecause: 'They move house.' });
 	await resumeSource(sql, { key, by });
 	expect(await listDueSources(sql, { withinMs: 0, limit: 9 })).toHaveLength(1);
 	expect((await readSourceStatuses(sql))[0]).toMatchObject({ pausedAt: null, pausedBecause: null });
