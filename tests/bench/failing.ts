@@ -1,10 +1,12 @@
 // 20 sources, 5 of which hang, fail and trickle: how late the others are polled, against the same
 // worker while all were well.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createEmbeddedRedis } from '../../ops/embedded/redis.ts';
 import type { Sql } from '#server/platform/postgres.ts';
+import { until } from '../support/until.ts';
 import { quantile, type BenchResult } from './bench.ts';
 import { startWorkers } from './hub-process.ts';
-import { addSources, sleep, waitFor } from './many-sources.ts';
+import { addSources } from './many-sources.ts';
 import { startPublisher, type Manner } from './publisher.ts';
 import { createBenchDatabase } from './world.ts';
 
@@ -44,11 +46,12 @@ export const run = async (): Promise<BenchResult[]> => {
 	await addSources(database.sql, publisher, { count: SOURCES, minIntervalMs: INTERVAL_MS });
 	const workers = await startWorkers({ databaseUrl: database.url, redisUrl: redis.url });
 	try {
-		await waitFor(async () => {
+		const isWarm = async (): Promise<boolean> => {
 			const [row] = await database.sql<{ n: number }[]>`
 				select count(*)::int as n from sources where committed_gen > 2`;
 			return row?.n === SOURCES;
-		}, 60_000);
+		};
+		await until(isWarm, { timeoutMs: 60_000, stepMs: 200 });
 		const normal = await watchLag(database.sql, PHASE_MS);
 		for (const [nth, manner] of bad.entries()) publisher.setManner(nth, manner);
 		const failing = await watchLag(database.sql, PHASE_MS);

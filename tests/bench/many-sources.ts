@@ -70,15 +70,3 @@ export const peakBytesOf = (pid: number): number => {
 
 export const MB = 1_048_576;
 export const residentMb = (pid: number): number => residentBytesOf(pid) / MB;
-
-export const sleep = (ms: number): Promise<void> =>
-	new Promise((resolve) => setTimeout(resolve, ms));
-
-export const waitFor = async (what: () => Promise<boolean>, mostMs: number): Promise<boolean> => {
-	const until = performance.now() + mostMs;
-	while (performance.now() < until) {
-		if (await what()) return true;
-		await sleep(500);
-	}
-	return false;
-};

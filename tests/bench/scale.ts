@@ -1,18 +1,13 @@
 // 10,000 sources with 5,000,000 slots on one machine: how long the first reading takes, what the
 // processes and the database grow to, and what one unchanged poll costs. One worker, durable Postgres.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createEmbeddedRedis } from '../../ops/embedded/redis.ts';
 import { readPricedSources } from '#server/store/poll-prices.ts';
+import { readFreeTimes } from '#server/store/waiting.ts';
+import { until } from '../support/until.ts';
 import { cpuSecondsOf, type BenchResult } from './bench.ts';
 import { startHub, startWorkers } from './hub-process.ts';
-import {
-	addSources,
-	familyCpuSeconds,
-	MB,
-	peakBytesOf,
-	residentMb,
-	sleep,
-	waitFor
-} from './many-sources.ts';
+import { addSources, familyCpuSeconds, MB, peakBytesOf, residentMb } from './many-sources.ts';
 import { startPublisher } from './publisher.ts';
 import { createBenchDatabase, type BenchDatabase } from './world.ts';
 
@@ -20,6 +15,8 @@ const SOURCES = Number(process.env['BENCH_SOURCES'] ?? 10_000);
 const SLOTS_EACH = 500;
 const SCHEDULES_EACH = 10;
 const MOST_FIRST_MS = 12 * 60_000;
+/** Until the first plans have spread the polls. */
+const SETTLE_MS = 120_000;
 const STEADY_MS = 60_000;
 
 const countRead = async ({ sql }: BenchDatabase): Promise<number> => {
@@ -63,10 +60,22 @@ const lagOf = async ({ sql }: BenchDatabase): Promise<{ due: number; p99Ms: numb
 	return row ?? { due: NaN, p99Ms: NaN };
 };
 
-const timePrices = async ({ sql }: BenchDatabase): Promise<number> => {
+const readPrices = ({ sql }: BenchDatabase): Promise<unknown> =>
+	sql.begin((tx) => readPricedSources(tx, new Map([['dermatology:us-mt', 40]])));
+
+const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
 	const from = performance.now();
-	await sql.begin((tx) => readPricedSources(tx, new Map([['dermatology:us-mt', 40]])));
+	await work();
 	return performance.now() - from;
+};
+
+/** The round of offers while somebody waits for what no calendar has: it looks at all that could fit. */
+const timeOffers = async ({ sql }: BenchDatabase): Promise<number> => {
+	await sql`
+		insert into waiting_entries (id, device_key, specialty, region, kinds, day_part, zone)
+		select gen_random_uuid(), 'bench', specialty_ids[1], regions[1], '{chat}', 'any', zone
+		from schedules limit 1`;
+	return await timeOf(() => readFreeTimes(sql, { leadMs: 0, limit: 1_000 }));
 };
 
 const told = (name: string, unit: string, value: number, note = ''): BenchResult => ({
@@ -76,62 +85,74 @@ const told = (name: string, unit: string, value: number, note = ''): BenchResult
 	note
 });
 
+type Span = { readonly from: Usage; readonly to: Usage };
+
+const firstReading = ({ from, to }: Span): BenchResult => {
+	const seconds = (to.at - from.at) / 1_000;
+	const slots = SOURCES * SLOTS_EACH;
+	return told(
+		`first reading of ${SOURCES} sources, ${slots} slots`,
+		's',
+		seconds,
+		`${Math.round(slots / seconds)} slots/s; CPU: worker ${(to.worker - from.worker).toFixed(0)} s, Postgres ${(to.postgres - from.postgres).toFixed(0)} s`
+	);
+};
+
+const steadyPolls = ({ from, to }: Span): BenchResult => {
+	const polls = to.polls - from.polls;
+	const seconds = (to.at - from.at) / 1_000;
+	const workerMs = ((to.worker - from.worker) * 1_000) / polls;
+	const postgresMs = ((to.postgres - from.postgres) * 1_000) / polls;
+	return told(
+		'one poll, nothing changed: CPU of the worker',
+		'ms',
+		workerMs,
+		`Postgres ${postgresMs.toFixed(1)} ms; ${(polls / seconds).toFixed(0)} polls/s were made; one worker is full at about ${Math.round(1_000 / workerMs)} polls/s`
+	);
+};
+
+const databaseSize = async (database: BenchDatabase): Promise<BenchResult> => {
+	const sizes = await sizesOf(database);
+	const each = Math.round(sizes.slots / (SOURCES * SLOTS_EACH));
+	return told(
+		'database',
+		'MB',
+		sizes.database / MB,
+		`slots with indexes ${(sizes.slots / MB).toFixed(0)} MB = ${each} bytes a slot; change log ${(sizes.log / MB).toFixed(0)} MB; kept answers ${(sizes.raw / MB).toFixed(0)} MB`
+	);
+};
+
 export const run = async (): Promise<BenchResult[]> => {
 	const publisher = await startPublisher({ schedules: SCHEDULES_EACH, slots: SLOTS_EACH });
 	const database = await createBenchDatabase();
 	const redis = await createEmbeddedRedis({ durable: false });
 	await addSources(database.sql, publisher, { count: SOURCES, minIntervalMs: 60_000 });
 	const parts = { databaseUrl: database.url, redisUrl: redis.url };
-	const startedAt = performance.now();
 	const workers = await startWorkers(parts);
+	const usage = () => readUsage(database, workers.pid);
 	try {
-		const before = await readUsage(database, workers.pid);
-		await waitFor(async () => (await countRead(database)) === SOURCES, MOST_FIRST_MS);
-		const read = await countRead(database);
-		const first = await readUsage(database, workers.pid);
-		const firstS = (performance.now() - startedAt) / 1_000;
-		await sleep(5_000);
-		const from = await readUsage(database, workers.pid);
+		const started = await usage();
+		const isRead = async (): Promise<boolean> => (await countRead(database)) === SOURCES;
+		await until(isRead, { timeoutMs: MOST_FIRST_MS, stepMs: 500 });
+		const first = { from: started, to: await usage() };
+		await sleep(SETTLE_MS);
+		const from = await usage();
 		await sleep(STEADY_MS);
-		const to = await readUsage(database, workers.pid);
+		const steady = { from, to: await usage() };
 		const lag = await lagOf(database);
-		const polls = to.polls - from.polls;
-		const seconds = (to.at - from.at) / 1_000;
-		const workerMs = ((to.worker - from.worker) * 1_000) / polls;
-		const postgresMs = ((to.postgres - from.postgres) * 1_000) / polls;
-		const sizes = await sizesOf(database);
+		const peakMb = peakBytesOf(workers.pid) / MB;
 		const hub = await startHub(parts);
-		const pricesMs = await timePrices(database);
 		const hubMb = residentMb(hub.pid);
 		await hub.close();
 		return [
-			told(
-				`first reading of ${read} of ${SOURCES} sources, ${read * SLOTS_EACH} slots`,
-				's',
-				firstS,
-				`${Math.round((read * SLOTS_EACH) / firstS)} slots/s; CPU: worker ${(first.worker - before.worker).toFixed(0)} s, Postgres ${(first.postgres - before.postgres).toFixed(0)} s`
-			),
-			told(
-				'worker, resident',
-				'MB',
-				residentMb(workers.pid),
-				`peak ${(peakBytesOf(workers.pid) / MB).toFixed(0)} MB`
-			),
+			firstReading(first),
+			told('worker, resident', 'MB', residentMb(workers.pid), `peak ${peakMb.toFixed(0)} MB`),
 			told('hub, resident, nobody watching', 'MB', hubMb),
-			told(
-				'database',
-				'MB',
-				sizes.database / MB,
-				`slots with indexes ${(sizes.slots / MB).toFixed(0)} MB = ${Math.round(sizes.slots / (read * SLOTS_EACH))} bytes a slot; change log ${(sizes.log / MB).toFixed(0)} MB; kept answers ${(sizes.raw / MB).toFixed(0)} MB`
-			),
-			told(
-				'one poll, nothing changed: CPU of the worker',
-				'ms',
-				workerMs,
-				`Postgres ${postgresMs.toFixed(1)} ms; ${(polls / seconds).toFixed(0)} polls/s were made; one worker is full at about ${Math.round(1_000 / workerMs)} polls/s`
-			),
+			await databaseSize(database),
+			steadyPolls(steady),
 			told('lag behind the plan, p99', 'ms', lag.p99Ms, `${lag.due} of ${SOURCES} due`),
-			told('reading all sources for the price', 'ms', pricesMs)
+			told('reading all sources for the price', 'ms', await timeOf(() => readPrices(database))),
+			told('a round of offers, one in line', 'ms', await timeOffers(database))
 		];
 	} finally {
 		await workers.close();
