@@ -14,12 +14,9 @@ import { createFhirSlots } from './providers/fhir-slots.ts';
 import { searchBytes, type KeptSearch } from './providers/fhir-kept.ts';
 import { createIcalFeed } from './providers/ical-feed.ts';
 import { createMapped } from './providers/mapped.ts';
+import { publicationBytes, type KeptPublication } from './providers/smart-gather.ts';
+import { createSmartSchedulingLinks } from './providers/smart-scheduling-links.ts';
 import type { Tape } from './tape.ts';
-import {
-	createSmartSchedulingLinks,
-	publicationBytes,
-	type KeptPublication
-} from './providers/smart-scheduling-links.ts';
 
 export type ConnectorLog = {
 	readonly warn: (event: string, fields?: Record<string, string | number | boolean | null>) => void;

@@ -1,25 +1,14 @@
 // Connector for SMART Scheduling Links: manifest, NDJSON files, only the changed ones. Read-only:
 // booking happens on the publisher's own pages. Unread files make the answer partial or silent.
-import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
-import type { ScheduleFact } from '#domain/schedule.ts';
+import type { Answer, SpokenAnswer } from '#domain/answer.ts';
 import { toInstant, type Instant } from '#domain/time.ts';
-import type { Connector, PollRequest } from '../connector.ts';
-import {
-	fetchFile,
-	inParallel,
-	type FetchContext,
-	type FetchedFile,
-	type KeptFile
-} from '../fetch-files.ts';
+import type { Connector } from '../connector.ts';
 import { readByDifference } from '../difference-reading.ts';
+import type { KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
-import type { HttpClient } from '../http-client.ts';
-import type { Unheard } from '../http-faults.ts';
-import type { Kept } from '../kept-bodies.ts';
-import { parsePiece, type Ledger, type Part, type Reading, type SlotReader } from '../ledger.ts';
+import { parsePiece, type Part, type Reading } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
-import { windowOf, type PollWindow } from '../poll-window.ts';
-import { silentAbout, silentFor, silentOf } from '../silent.ts';
+import { silentAbout } from '../silent.ts';
 import {
 	createDirectory,
 	MAX_DIRECTORY,
@@ -29,59 +18,15 @@ import {
 import { describeSchedules, sameFacts, type DescribedSchedule } from './schedule-facts.ts';
 import { createSlotReader, uselessness } from './slot-facts.ts';
 import {
-	manifestFaults,
-	parseManifest,
-	type Manifest,
-	type ManifestFile
-} from './smart-manifest.ts';
-
-/** What is kept of the last committed poll of one publisher. */
-export type KeptPublication = {
-	readonly files: ReadonlyMap<string, KeptFile>;
-	readonly ledger: Ledger;
-	readonly described: Described;
-	readonly notesText: string;
-};
-
-/** What the describing files say; made anew only when one of them changed. */
-type Described = {
-	readonly schedules: ReadonlyMap<string, DescribedSchedule>;
-	readonly facts: readonly ScheduleFact[];
-	readonly reader: SlotReader;
-	readonly fileCount: number;
-};
-
-export const publicationBytes = (kept: KeptPublication): number => {
-	// The ledger's parts are views of the files.
-	let bytes = kept.ledger.keys.bytes() + kept.ledger.ids.bytes();
-	for (const file of kept.files.values()) bytes += file.body.byteLength;
-	return bytes;
-};
-
-const notUnderstood = (detail: string, bytes: number): SilentAnswer =>
-	silentFor('not_understood', detail, bytes);
-
-type Fetched = { readonly of: ManifestFile; readonly result: FetchedFile };
-
-const fetchAll = async (
-	context: FetchContext,
-	files: readonly ManifestFile[]
-): Promise<Fetched[]> =>
-	inParallel(files, async (of) => {
-		const mayRest = of.type !== 'Slot';
-		return { of, result: await fetchFile(context, of.url, 'application/fhir+ndjson', mayRest) };
-	});
-
-const bytesRead = (fetched: readonly Fetched[]): number =>
-	fetched.reduce((sum, { result }) => sum + result.bytes, 0);
-
-const filesOf = (fetched: readonly Fetched[]): KeptFile[] =>
-	fetched.flatMap(({ result }) => (result.ok ? [result.file] : []));
-
-const firstFault = (fetched: readonly Fetched[]): Unheard | null => {
-	for (const { result } of fetched) if (!result.ok) return result;
-	return null;
-};
+	filesOf,
+	gather,
+	notUnderstood,
+	type Described,
+	type Fetched,
+	type Gathered,
+	type KeptPublication,
+	type LinksParts
+} from './smart-gather.ts';
 
 const entriesOf = (files: readonly KeptFile[]): DirectoryEntry[] => {
 	const entries: DirectoryEntry[] = [];
@@ -115,17 +60,6 @@ const zoneCounts = (schedules: Iterable<DescribedSchedule>): Record<string, numb
 	const counts: Record<string, number> = {};
 	for (const { zone } of schedules) counts[zone.from] = (counts[zone.from] ?? 0) + 1;
 	return counts;
-};
-
-type Gathered = {
-	readonly request: PollRequest;
-	readonly window: PollWindow;
-	readonly kept: KeptPublication | null;
-	readonly manifestFile: KeptFile;
-	readonly manifest: Manifest;
-	readonly directory: readonly Fetched[];
-	readonly slots: readonly Fetched[];
-	readonly bytes: number;
 };
 
 /** Some files did not come: what did come is told, nothing is removed. */
@@ -238,53 +172,6 @@ const compose = (
 	const notesText = JSON.stringify(source.notes);
 	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), described, notesText });
 	return { answer, keep: complete ? keep : null };
-};
-
-const gather = async (
-	{ http, listingBytes }: LinksParts,
-	request: PollRequest,
-	kept: KeptPublication | null
-): Promise<Gathered | SilentAnswer> => {
-	const { source, now, signal } = request;
-	const context: FetchContext = {
-		http,
-		budget: { left: listingBytes },
-		caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
-		now,
-		signal,
-		kept: kept?.files ?? new Map<string, KeptFile>()
-	};
-	const first = await fetchFile(context, source.url, 'application/json');
-	if (!first.ok) return silentOf(first, first.bytes);
-	const manifest = parseManifest(first.file.body, source.url);
-	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);
-	const directory = await fetchAll(context, manifest.value.directory);
-	const slots = await fetchAll(context, manifest.value.slots);
-	const bytes = first.bytes + bytesRead(directory) + bytesRead(slots);
-	const fault = firstFault(directory);
-	const isLost = directory.some(({ of, result }) => !result.ok && !context.kept.has(of.url));
-	if (fault !== null && isLost) return silentOf(fault, bytes);
-	const slotFault = firstFault(slots);
-	if (slotFault !== null && slots.every(({ result }) => !result.ok))
-		return silentOf(slotFault, bytes);
-	return {
-		request,
-		window: windowOf(now, source),
-		kept,
-		manifestFile: first.file,
-		manifest: manifest.value,
-		directory,
-		slots,
-		bytes
-	};
-};
-
-export type LinksParts = {
-	readonly http: HttpClient;
-	/** Bounds what is remembered between polls. */
-	readonly kept: Kept<KeptPublication>;
-	/** All files of one poll together, unpacked. */
-	readonly listingBytes: number;
 };
 
 /** Creates the connector. */

@@ -1,0 +1,131 @@
+// Fetches one publication of SMART Scheduling Links: the manifest, then its files, only the changed ones.
+import type { SilentAnswer } from '#domain/answer.ts';
+import type { ScheduleFact } from '#domain/schedule.ts';
+import type { PollRequest } from '../connector.ts';
+import {
+	fetchFile,
+	inParallel,
+	type FetchContext,
+	type FetchedFile,
+	type KeptFile
+} from '../fetch-files.ts';
+import type { HttpClient } from '../http-client.ts';
+import type { Unheard } from '../http-faults.ts';
+import type { Kept } from '../kept-bodies.ts';
+import type { Ledger, SlotReader } from '../ledger.ts';
+import { windowOf, type PollWindow } from '../poll-window.ts';
+import { silentFor, silentOf } from '../silent.ts';
+import type { DescribedSchedule } from './schedule-facts.ts';
+import {
+	manifestFaults,
+	parseManifest,
+	type Manifest,
+	type ManifestFile
+} from './smart-manifest.ts';
+
+/** What is kept of the last committed poll of one publisher. */
+export type KeptPublication = {
+	readonly files: ReadonlyMap<string, KeptFile>;
+	readonly ledger: Ledger;
+	readonly described: Described;
+	readonly notesText: string;
+};
+
+/** What the describing files say; made anew only when one of them changed. */
+export type Described = {
+	readonly schedules: ReadonlyMap<string, DescribedSchedule>;
+	readonly facts: readonly ScheduleFact[];
+	readonly reader: SlotReader;
+	readonly fileCount: number;
+};
+
+export const publicationBytes = (kept: KeptPublication): number => {
+	// The ledger's parts are views of the files.
+	let bytes = kept.ledger.keys.bytes() + kept.ledger.ids.bytes();
+	for (const file of kept.files.values()) bytes += file.body.byteLength;
+	return bytes;
+};
+
+export type LinksParts = {
+	readonly http: HttpClient;
+	/** Bounds what is remembered between polls. */
+	readonly kept: Kept<KeptPublication>;
+	/** All files of one poll together, unpacked. */
+	readonly listingBytes: number;
+};
+
+export const notUnderstood = (detail: string, bytes: number): SilentAnswer =>
+	silentFor('not_understood', detail, bytes);
+
+export type Fetched = { readonly of: ManifestFile; readonly result: FetchedFile };
+
+const fetchAll = async (
+	context: FetchContext,
+	files: readonly ManifestFile[]
+): Promise<Fetched[]> =>
+	inParallel(files, async (of) => {
+		const mayRest = of.type !== 'Slot';
+		return { of, result: await fetchFile(context, of.url, 'application/fhir+ndjson', mayRest) };
+	});
+
+const bytesRead = (fetched: readonly Fetched[]): number =>
+	fetched.reduce((sum, { result }) => sum + result.bytes, 0);
+
+export const filesOf = (fetched: readonly Fetched[]): KeptFile[] =>
+	fetched.flatMap(({ result }) => (result.ok ? [result.file] : []));
+
+const firstFault = (fetched: readonly Fetched[]): Unheard | null => {
+	for (const { result } of fetched) if (!result.ok) return result;
+	return null;
+};
+
+export type Gathered = {
+	readonly request: PollRequest;
+	readonly window: PollWindow;
+	readonly kept: KeptPublication | null;
+	readonly manifestFile: KeptFile;
+	readonly manifest: Manifest;
+	readonly directory: readonly Fetched[];
+	readonly slots: readonly Fetched[];
+	readonly bytes: number;
+};
+
+/** The manifest and its files, conditional on what is kept; silent when nothing can be told of them. */
+export const gather = async (
+	{ http, listingBytes }: Pick<LinksParts, 'http' | 'listingBytes'>,
+	request: PollRequest,
+	kept: KeptPublication | null
+): Promise<Gathered | SilentAnswer> => {
+	const { source, now, signal } = request;
+	const context: FetchContext = {
+		http,
+		budget: { left: listingBytes },
+		caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
+		now,
+		signal,
+		kept: kept?.files ?? new Map<string, KeptFile>()
+	};
+	const first = await fetchFile(context, source.url, 'application/json');
+	if (!first.ok) return silentOf(first, first.bytes);
+	const manifest = parseManifest(first.file.body, source.url);
+	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);
+	const directory = await fetchAll(context, manifest.value.directory);
+	const slots = await fetchAll(context, manifest.value.slots);
+	const bytes = first.bytes + bytesRead(directory) + bytesRead(slots);
+	const fault = firstFault(directory);
+	const isLost = directory.some(({ of, result }) => !result.ok && !context.kept.has(of.url));
+	if (fault !== null && isLost) return silentOf(fault, bytes);
+	const slotFault = firstFault(slots);
+	if (slotFault !== null && slots.every(({ result }) => !result.ok))
+		return silentOf(slotFault, bytes);
+	return {
+		request,
+		window: windowOf(now, source),
+		kept,
+		manifestFile: first.file,
+		manifest: manifest.value,
+		directory,
+		slots,
+		bytes
+	};
+};
