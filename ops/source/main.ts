@@ -25,6 +25,7 @@ import {
 import { findPushSource } from '#server/store/push.ts';
 import { turnPushKey } from '#server/store/push-keys.ts';
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
+import { readSource } from '#server/store/sources.ts';
 import { readCounts, readSourceStatuses } from '#server/store/status.ts';
 import { askOnce } from '#workers/connectors/ask-once.ts';
 import { commitReread, rereadAnswer } from '#workers/jobs/replay-answer.ts';
@@ -106,7 +107,13 @@ const runAdd = async (
 	const added = await sql.begin((tx) =>
 		addSourceIn(tx, cipher, { settings, secret: given, by, replaces })
 	);
-	if (added.ok) say(`${settings.key} is saved and polled within seconds.\n`);
+	if (!added.ok) return added;
+	const isPaused = (await readSource(sql, added.value))?.enabled === false;
+	say(
+		isPaused
+			? `${settings.key} is saved. It is paused: slotcast source resume ${settings.key}\n`
+			: `${settings.key} is saved and polled within seconds.\n`
+	);
 	return added;
 };
 

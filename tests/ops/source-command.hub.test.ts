@@ -77,6 +77,9 @@ test('[E5][E14] a source is added, paused, resumed and removed while the workers
 	const paused = await pollsOf(system, 'new-one');
 	expect((await run(['source', 'list'], { env })).out).toContain('paused, They move house.');
 	expect(await pollsOf(system, 'new-one')).toBe(paused);
+	const replaced = await run([...add, '--replace'], { env });
+	expect(replaced).toMatchObject({ code: 0, out: expect.stringContaining('It is paused') });
+	expect(await pollsOf(system, 'new-one')).toBe(paused);
 	expect((await run(['source', 'resume', 'new-one'], { env })).code).toBe(0);
 	await until(async () => (await pollsOf(system, 'new-one')) > paused, { timeoutMs: 20_000 });
 
