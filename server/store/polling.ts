@@ -3,7 +3,7 @@
 import type { SourceId } from '#domain/ids.ts';
 import type { Attention } from '#domain/polling/importance.ts';
 import type { Instant } from '#domain/time.ts';
-import type { Queryable } from '../platform/postgres.ts';
+import type { Queryable, Sql } from '../platform/postgres.ts';
 
 export type PollBasis = Attention & {
 	/** null = never polled well, or forgotten. */
@@ -65,9 +65,10 @@ export type PollLesson = {
 
 /**
  * Keeps what a good poll taught. Signals told of before it began are answered by it. Does not wait for
- * the disk: a lesson lost in a crash is learned again, and each poll waits for two commits already.
+ * the disk: a lesson lost in a crash is learned again, and each poll waits for two commits already. So
+ * it takes a connection and no transaction, which would not wait either.
  */
-export const saveLesson = async (sql: Queryable, lesson: PollLesson): Promise<void> => {
+export const saveLesson = async (sql: Sql, lesson: PollLesson): Promise<void> => {
 	await sql`
 		insert into poll_estimates as e (source_id, learned, zone, per_hour, cost, last_good_at,
 			not_before, planned_ms, weight, price)
