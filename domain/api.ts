@@ -147,7 +147,7 @@ export type HubApi = {
 	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
 	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
 	/** The private address under which a clinic's own calendar reads its visits. */
-	readonly clinicFeeds: ClinicFeeds;
+	readonly clinicCalendars: ClinicCalendars;
 	/** B11: the sources that serve a region (its code), or all; at most 5 s old. */
 	readCoverage(region: string | null): Promise<Coverage>;
 	readStatus(): Promise<HubStatus>;
@@ -156,14 +156,14 @@ export type HubApi = {
 };
 
 /** K22: one address per clinic, which anybody who has it may read. */
-export type ClinicFeeds = {
+export type ClinicCalendars = {
 	/** Since when it works; null = there is none. */
 	since(sourceId: SourceId): Promise<Instant | null>;
 	/** Makes a new address, told this once, and ends the one before. */
 	make(sourceId: SourceId): Promise<string>;
 	end(sourceId: SourceId): Promise<void>;
 	/** `text/calendar` by the secret part of the address. */
-	read(token: string): Promise<Result<string, 'feed_unknown' | 'feed_ended'>>;
+	read(token: string): Promise<Result<string, 'calendar_unknown' | 'calendar_ended'>>;
 };
 
 /** Who stands behind a request. Filled in by the session middleware, read by pages and routes. */

@@ -26,7 +26,7 @@ export const refusals = {
 	booking_unknown: { status: 404, text: 'There is no such booking on this device.' },
 	subscription_unknown: { status: 404, text: 'There is no such alert on this device.' },
 	source_unknown: { status: 404, text: 'There is no such source.' },
-	feed_unknown: { status: 404, text: 'There is no calendar at this address.' },
+	calendar_unknown: { status: 404, text: 'There is no calendar at this address.' },
 	draft_unknown: { status: 404, text: 'This try is older than an hour. Try the source again.' },
 	source_exists: {
 		status: 409,
@@ -52,7 +52,7 @@ export const refusals = {
 		text: 'You already hold as many times as one person may. Let one go first.'
 	},
 	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
-	feed_ended: {
+	calendar_ended: {
 		status: 410,
 		text: 'This calendar address was ended. The clinic can make a new one on its console.'
 	},

@@ -1,5 +1,4 @@
 // What anybody may read: the code lists, the board, one slot.
-import { createHash } from 'node:crypto';
 import { Router } from 'express';
 import type { Request } from 'express';
 import type { Board, BoardQuery } from '#domain/board.ts';
@@ -10,6 +9,7 @@ import { MINUTE_MS } from '#domain/time.ts';
 import type { RefusalReason } from '#domain/refusals.ts';
 import { ok } from '#domain/result.ts';
 import type { Result } from '#domain/result.ts';
+import { hasIt, weakTag } from './etags.ts';
 import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
 
 const codes = JSON.stringify({ specialties, regions, planTypes, modalities, visitKinds });
@@ -64,15 +64,8 @@ const etagOf = (board: Board): string => {
 	const text = JSON.stringify(rest, (key, value: unknown) =>
 		key === 'checkedAt' && typeof value === 'number' ? Math.floor(value / MINUTE_MS) : value
 	);
-	return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+	return weakTag(text);
 };
-
-/**
- * Compared here and not by Express, which sends everything again when the request also says
- * `Cache-Control: no-cache`: a script's `fetch` adds that whenever it names an ETag.
- */
-const hasIt = (req: Request, etag: string): boolean =>
-	(req.get('If-None-Match') ?? '').split(',').some((given) => given.trim() === etag);
 
 export const slotsRoutes = (): Router => {
 	const router = Router();

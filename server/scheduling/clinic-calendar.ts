@@ -2,7 +2,7 @@
 // it, so that it holds times and practitioners and nothing of patients; a clinic ends it at will.
 import { createHash, randomBytes } from 'node:crypto';
 import ical, { ICalEventStatus } from 'ical-generator';
-import type { ClinicFeeds } from '#domain/api.ts';
+import type { ClinicCalendars } from '#domain/api.ts';
 import type { BookingState } from '#domain/booking.ts';
 import { modalities } from '#domain/codes.ts';
 import { ok, refuse } from '#domain/result.ts';
@@ -10,13 +10,13 @@ import { MINUTE_MS, SECOND_MS, type Instant } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { readClinicSource } from '../store/clinic.ts';
 import {
-	endFeed,
-	findFeed,
-	keepFeed,
-	readFeedSince,
-	readFeedVisits,
-	type FeedVisit
-} from '../store/clinic-feeds.ts';
+	endCalendar,
+	findCalendar,
+	keepCalendar,
+	readCalendarSince,
+	readCalendarVisits,
+	type CalendarVisit
+} from '../store/clinic-calendars.ts';
 import { eventInZone, zoneBlock } from './calendar-zone.ts';
 
 type Deps = { readonly sql: Sql; readonly publicUrl: string };
@@ -27,6 +27,12 @@ const tokenShape = /^[A-Za-z0-9_-]{43}$/;
 /** How often programs are asked to look (RFC 7986, 5.7). */
 const REFRESH_MS = 15 * MINUTE_MS;
 
+/** TEXT (RFC 5545, 3.3.11): the library escapes it in events, and in a calendar's name does not. */
+const asText = (words: string): string =>
+	words.replaceAll(/[\\;,]/g, String.raw`\$&`).replaceAll(/\r\n?|\n/g, String.raw`\n`);
+
+const END = 'END:VCALENDAR';
+
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
 /** Not yet certain, or decided on the clinic's own page: tentative. */
@@ -35,12 +41,12 @@ const statusOf = (state: BookingState): ICalEventStatus => {
 	return state === 'cancelled' ? ICalEventStatus.CANCELLED : ICalEventStatus.TENTATIVE;
 };
 
-const titleOf = ({ kind, practitionerName }: FeedVisit): string => {
+const titleOf = ({ kind, practitionerName }: CalendarVisit): string => {
 	const words = modalities.find(({ id }) => id === kind)?.consumerName ?? 'Telehealth visit';
 	return `${words} · ${practitionerName}`;
 };
 
-const eventOf = (visit: FeedVisit, consoleUrl: string): string => {
+const eventOf = (visit: CalendarVisit, consoleUrl: string): string => {
 	const event = ical().createEvent({
 		id: `${visit.calendarUid}@slotcast`,
 		stamp: new Date(visit.changedAt),
@@ -57,41 +63,45 @@ const eventOf = (visit: FeedVisit, consoleUrl: string): string => {
 
 type Clinic = { readonly name: string; readonly zone: string };
 
-/** The same visits give the same bytes, so that a program which asks again is told "not modified". */
-export const makeClinicFeed = (
-	clinic: Clinic,
-	visits: readonly FeedVisit[],
-	consoleUrl: string
+/**
+ * The same visits give the same bytes, so that a program which asks again is told "not modified".
+ * `since` stands for a visit where there is none: a calendar has at least one part (RFC 5545, 3.6).
+ */
+const composeCalendar = (
+	{ name, zone }: Clinic,
+	visits: readonly CalendarVisit[],
+	{ since, consoleUrl }: { readonly since: Instant; readonly consoleUrl: string }
 ): string => {
 	const head = ical({
-		name: `${clinic.name} · Slotcast`,
+		name: asText(`${name} · Slotcast`),
 		prodId: { company: 'Slotcast', product: 'Clinic', language: 'EN' },
 		ttl: REFRESH_MS / SECOND_MS
 	}).toString();
-	const zones = new Map<string, Instant>();
-	for (const { zone, startsAt } of visits) if (!zones.has(zone)) zones.set(zone, startsAt);
-	const blocks = [...zones].map(([zone, at]) => zoneBlock(zone, at));
+	const zones = new Map([[zone, visits[0]?.startsAt ?? since]]);
+	for (const visit of visits) if (!zones.has(visit.zone)) zones.set(visit.zone, visit.startsAt);
+	const blocks = [...zones].map(([name, at]) => zoneBlock(name, at));
 	const events = visits.map((visit) => `${eventOf(visit, consoleUrl).trimEnd()}\r\n`);
-	return `${head.replace('END:VCALENDAR', [...blocks, ...events, 'END:VCALENDAR'].join(''))}\r\n`;
+	return [head.slice(0, -END.length), ...blocks, ...events, `${END}\r\n`].join('');
 };
 
-export const clinicFeeds = ({ sql, publicUrl }: Deps): ClinicFeeds => ({
-	since: (source) => readFeedSince(sql, source),
+export const clinicCalendars = ({ sql, publicUrl }: Deps): ClinicCalendars => ({
+	since: (source) => readCalendarSince(sql, source),
 	make: async (source) => {
 		const token = randomBytes(TOKEN_BYTES).toString('base64url');
-		await keepFeed(sql, source, hashOf(token));
+		await keepCalendar(sql, source, hashOf(token));
 		return `${publicUrl}/calendar/${token}.ics`;
 	},
 	end: async (source) => {
-		await endFeed(sql, source);
+		await endCalendar(sql, source);
 	},
 	read: async (token) => {
-		const found = tokenShape.test(token) ? await findFeed(sql, hashOf(token)) : null;
-		if (found === null) return refuse('feed_unknown');
-		if (found.isEnded) return refuse('feed_ended');
+		const found = tokenShape.test(token) ? await findCalendar(sql, hashOf(token)) : null;
+		if (found === null) return refuse('calendar_unknown');
+		if (found.isEnded) return refuse('calendar_ended');
 		const clinic = await readClinicSource(sql, found.source);
-		if (clinic === undefined) return refuse('feed_unknown');
-		const visits = await readFeedVisits(sql, found.source);
-		return ok(makeClinicFeed(clinic, visits, `${publicUrl}/console`));
+		if (clinic === undefined) return refuse('calendar_unknown');
+		const visits = await readCalendarVisits(sql, found.source);
+		const { madeAt: since } = found;
+		return ok(composeCalendar(clinic, visits, { since, consoleUrl: `${publicUrl}/console` }));
 	}
 });

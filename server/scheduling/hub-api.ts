@@ -10,7 +10,7 @@ import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { cancelBooking, declineBooking } from './cancel-booking.ts';
-import { clinicFeeds } from './clinic-feeds.ts';
+import { clinicCalendars } from './clinic-calendar.ts';
 import { confirmBooking } from './confirm-booking.ts';
 import { checkManageLink, manageLink, openManageLink } from './manage-visit.ts';
 import { moveBooking } from './move-booking.ts';
@@ -106,7 +106,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		listWaiting: listWaiting(deps),
 		readClinic: readClinic(deps),
 		acknowledgeBooking: acknowledgeBooking(deps),
-		clinicFeeds: clinicFeeds(deps),
+		clinicCalendars: clinicCalendars(deps),
 		readCoverage: shareBriefly(readCoverage(deps), {
 			keyOf: (region) => region ?? '',
 			freshMs: COVERAGE_FRESH_MS

@@ -31,8 +31,8 @@ export type AuditAction =
 	| 'source_replayed'
 	| 'secret_saved'
 	| 'secret_dropped'
-	| 'feed_made'
-	| 'feed_ended';
+	| 'calendar_made'
+	| 'calendar_ended';
 
 /** One row for one act, however many objects it touched; in the same transaction. */
 export const appendAudit = async (

@@ -1,4 +1,4 @@
-// Calendar feeds of clinics in Postgres: which address is whose, and the visits that stand in it. Times
+// Clinics' calendars in Postgres: which address is whose, and the visits that stand in it. Times
 // and practitioners only: no patient is read here.
 import type { BookingState } from '#domain/booking.ts';
 import type { VisitKind } from '#domain/codes.ts';
@@ -14,48 +14,57 @@ const noteAct = async (tx: Tx, source: SourceId, action: AuditAction): Promise<v
 
 const endOpen = async (tx: Tx, source: SourceId): Promise<boolean> => {
 	// Two tabs at once: the second waits and ends what the first has made.
-	await tx`select 1 from sources where id = ${source} for update`;
+	await tx`select 1 from sources where id = ${source} for no key update`;
 	const ended = await tx`
-		update clinic_feeds set ended_at = clock_timestamp()
+		update clinic_calendars set ended_at = clock_timestamp()
 		where source_id = ${source} and ended_at is null returning 1`;
 	return ended.length > 0;
 };
 
 /** K23: from now on only the address of this hash works. */
-export const keepFeed = (sql: Sql, source: SourceId, tokenHash: Buffer): Promise<void> =>
+export const keepCalendar = (sql: Sql, source: SourceId, tokenHash: Buffer): Promise<void> =>
 	sql.begin<void>(async (tx) => {
 		await endOpen(tx, source);
-		await tx`insert into clinic_feeds (token_hash, source_id) values (${tokenHash}, ${source})`;
-		await noteAct(tx, source, 'feed_made');
+		await tx`insert into clinic_calendars (token_hash, source_id) values (${tokenHash}, ${source})`;
+		await noteAct(tx, source, 'calendar_made');
 	});
 
 /** False = there was none to end. */
-export const endFeed = (sql: Sql, source: SourceId): Promise<boolean> =>
+export const endCalendar = (sql: Sql, source: SourceId): Promise<boolean> =>
 	sql.begin<boolean>(async (tx) => {
 		const isEnded = await endOpen(tx, source);
-		if (isEnded) await noteAct(tx, source, 'feed_ended');
+		if (isEnded) await noteAct(tx, source, 'calendar_ended');
 		return isEnded;
 	});
 
-/** Since when the clinic's feed works; null = it has none. */
-export const readFeedSince = async (sql: Queryable, source: SourceId): Promise<Instant | null> => {
+/** Since when the clinic's calendar has an address; null = it has none. */
+export const readCalendarSince = async (
+	sql: Queryable,
+	source: SourceId
+): Promise<Instant | null> => {
 	const [row] = await sql<{ at: Instant }[]>`
-		select made_at as at from clinic_feeds where source_id = ${source} and ended_at is null`;
+		select made_at as at from clinic_calendars where source_id = ${source} and ended_at is null`;
 	return row?.at ?? null;
 };
 
-export const findFeed = async (
+type FoundCalendar = {
+	readonly source: SourceId;
+	readonly madeAt: Instant;
+	readonly isEnded: boolean;
+};
+
+export const findCalendar = async (
 	sql: Queryable,
 	tokenHash: Buffer
-): Promise<{ readonly source: SourceId; readonly isEnded: boolean } | null> => {
-	const [row] = await sql<{ source: SourceId; isEnded: boolean }[]>`
-		select source_id as source, ended_at is not null as "isEnded"
-		from clinic_feeds where token_hash = ${tokenHash}`;
+): Promise<FoundCalendar | null> => {
+	const [row] = await sql<FoundCalendar[]>`
+		select source_id as source, made_at as "madeAt", ended_at is not null as "isEnded"
+		from clinic_calendars where token_hash = ${tokenHash}`;
 	return row ?? null;
 };
 
 /** One visit as a clinic's calendar shows it. */
-export type FeedVisit = {
+export type CalendarVisit = {
 	readonly bookingId: BookingId;
 	readonly calendarUid: string;
 	readonly sequence: number;
@@ -69,7 +78,7 @@ export type FeedVisit = {
 	readonly changedAt: Instant;
 };
 
-/** More visits than this do not stand in a feed: the soonest do. */
+/** More visits than this do not stand in a calendar: the soonest do. */
 const MAX_VISITS = 2_000;
 /** A clinic refused or never had these: they are no visits. */
 const shown: readonly BookingState[] = [
@@ -81,8 +90,8 @@ const shown: readonly BookingState[] = [
 ];
 
 /** From a week ago on, soonest first; cancelled ones stay, so that calendars take them out. */
-export const readFeedVisits = (sql: Queryable, source: SourceId): Promise<FeedVisit[]> =>
-	sql<FeedVisit[]>`
+export const readCalendarVisits = (sql: Queryable, source: SourceId): Promise<CalendarVisit[]> =>
+	sql<CalendarVisit[]>`
 		select b.id as "bookingId", coalesce(b.calendar_uid, b.id) as "calendarUid", b.sequence,
 			b.state, b.starts_at as "startsAt", b.ends_at as "endsAt", c.zone, b.kind,
 			c.practitioner_name as "practitionerName",

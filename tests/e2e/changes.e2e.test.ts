@@ -161,7 +161,7 @@ test('[K23] staff make a private calendar address on the console and end it, wit
 	const { pathname } = new URL(address);
 	const asked = () => fetch(new URL(pathname, page.url()));
 	expect((await asked()).status).toBe(200);
-	await page.getByRole('link', { name: 'Slotcast' }).first().waitFor();
+	await page.getByText('Copy it now: we show it only this once.').waitFor();
 	await page.getByRole('button', { name: 'End the address' }).click();
 	await page.getByText('The address is ended.').waitFor();
 	expect((await asked()).status).toBe(410);

@@ -423,8 +423,8 @@ test('[X22] a place in line over HTTP: joined once, seen, left, and refused in w
 	expect((await ana.post('/waiting/none/resume', {})).json.reason).toBe('waiting_unknown');
 });
 
-test('[K24] a calendar program reads a clinic’s feed by its address alone, until it is ended', async () => {
-	const url = new URL(await world.api.clinicFeeds.make(world.sourceId));
+test('[K24] a calendar program reads a clinic’s visits by their address alone, until it is ended', async () => {
+	const url = new URL(await world.api.clinicCalendars.make(world.sourceId));
 	const ask = (headers: Record<string, string> = {}) =>
 		fetch(`${hub.url}${url.pathname}`, { headers });
 	const first = await ask();
@@ -435,10 +435,10 @@ test('[K24] a calendar program reads a clinic’s feed by its address alone, unt
 	expect(await first.text()).toMatch(/^BEGIN:VCALENDAR\r\n/);
 	const etag = first.headers.get('etag') ?? '';
 	expect((await ask({ 'if-none-match': etag })).status).toBe(304);
-	await world.api.clinicFeeds.end(world.sourceId);
+	await world.api.clinicCalendars.end(world.sourceId);
 	const ended = await ask();
 	expect(ended.status).toBe(410);
-	expect(await ended.json()).toMatchObject({ reason: 'feed_ended' });
+	expect(await ended.json()).toMatchObject({ reason: 'calendar_ended' });
 	expect((await fetch(`${hub.url}/calendar/nobody.ics`)).status).toBe(404);
 	const secret = url.pathname.slice('/calendar/'.length, -'.ics'.length);
 	expect(hub.lines.join('\n')).not.toContain(secret);

@@ -13,7 +13,7 @@ export const load: PageServerLoad = async ({ locals }) => {
 	const sourceId = clinicOf(locals);
 	const [found, calendarSince] = await Promise.all([
 		locals.hub.readClinic(sourceId),
-		locals.hub.clinicFeeds.since(sourceId)
+		locals.hub.clinicCalendars.since(sourceId)
 	]);
 	if (!found.ok) error(403, 'private_link');
 	return { clinic: found.value, calendarSince };
@@ -28,10 +28,10 @@ export const actions: Actions = {
 	},
 	/** The address is in this one answer only. */
 	makeCalendar: async ({ locals }) => ({
-		calendarUrl: await locals.hub.clinicFeeds.make(clinicOf(locals))
+		calendarUrl: await locals.hub.clinicCalendars.make(clinicOf(locals))
 	}),
 	endCalendar: async ({ locals }) => {
-		await locals.hub.clinicFeeds.end(clinicOf(locals));
+		await locals.hub.clinicCalendars.end(clinicOf(locals));
 		return { hasEndedCalendar: true };
 	},
 	decline: async ({ locals, request }) => {
