@@ -112,11 +112,27 @@ export const reportOf = (answer: Answer, tookMs: number): TryReport => {
 export const givesNothing = ({ state, slotCount }: TryReport): boolean =>
 	state === 'silent' || slotCount === 0;
 
+/** A private key is JSON, and often written over several lines. */
+const compactJson = (text: string): string => {
+	if (!text.startsWith('{')) return text;
+	try {
+		return JSON.stringify(JSON.parse(text));
+	} catch {
+		return text;
+	}
+};
+
 /** What an operator hands over beside the settings: visible ASCII, as a header carries it. */
 export const SourceSecret = z
 	.string()
 	.trim()
-	.regex(/^[\x21-\x7e]{1,4000}$/, 'must be 1 to 4,000 letters, digits and signs without spaces');
+	.max(20_000)
+	.transform(compactJson)
+	.pipe(
+		z
+			.string()
+			.regex(/^[\x21-\x7e]{1,4000}$/, 'must be 1 to 4,000 letters, digits and signs without spaces')
+	);
 
 export const DraftId = z.uuid().brand('DraftId');
 export type DraftId = z.infer<typeof DraftId>;

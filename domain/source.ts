@@ -46,6 +46,33 @@ const FhirFind = z.strictObject({
 });
 export type FhirFind = z.infer<typeof FhirFind>;
 
+const tokenFields = {
+	/** Where tokens are given; `token_endpoint` of `[base]/.well-known/smart-configuration`. */
+	tokenUrl: z.url({ protocol: /^https?$/ }).max(2_000),
+	/** Who we are there. */
+	clientId: z.string().regex(/^[\x21-\x7e]{1,200}$/),
+	/** What we ask for, such as `system/Slot.rs system/Appointment.crus`. */
+	scope: z.string().max(1_000).optional()
+};
+
+/** `fhir-slots`, `fhir-operations`: how the source's secret lets us in. */
+const SignInRule = z.discriminatedUnion('way', [
+	/** The secret is the token. */
+	z.strictObject({ way: z.literal('bearer') }),
+	/** The secret is a key in a header of the vendor's. */
+	z.strictObject({ way: z.literal('header'), name: z.string().regex(/^[A-Za-z0-9-]{1,60}$/) }),
+	/** SMART Backend Services: the secret is our private key (JWK; RSA or EC P-384). */
+	z.strictObject({
+		way: z.literal('smart-backend'),
+		...tokenFields,
+		/** `kid` of our public key there; that of the key itself when left out. */
+		keyId: z.string().max(200).optional()
+	}),
+	/** OAuth 2.0 client credentials: the secret is the client secret. */
+	z.strictObject({ way: z.literal('client-secret'), ...tokenFields })
+]);
+export type SignInRule = z.infer<typeof SignInRule>;
+
 /**
  * What the operator knows and the source does not say (a 1.0 publisher cannot name visit kinds,
  * licences or plans). Used only where the source is silent.
@@ -77,7 +104,8 @@ export const OperatorNotes = z.strictObject({
 	/** `mapped`: how the vendor's answers are read. */
 	mapping: Mapping.optional(),
 	calEventTypes: z.array(CalEventType).min(1).max(50).optional(),
-	find: FhirFind.optional()
+	find: FhirFind.optional(),
+	signIn: SignInRule.optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 

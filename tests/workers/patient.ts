@@ -52,6 +52,7 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			publicUrl: config.publicUrl,
 			phi: createPhiCipher(new Map(config.phiKeys.map(({ id, key }) => [id, key]))),
 			enqueueBooking: async (id, round) => void (await queues?.addBooking(id, 0, 0, round)),
+			addAlerts: async () => true,
 			queueStatus: async () => null,
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,

@@ -7,7 +7,7 @@ import type { Instant } from '#domain/time.ts';
 import type { SilentAnswer } from '#domain/answer.ts';
 import type { Connector, PollRequest, SecretOf } from './connector.ts';
 import type { FetchContext, KeptFile } from './fetch-files.ts';
-import type { HttpClient } from './http-client.ts';
+import { callerOf, type HttpClient } from './http-client.ts';
 import type { Kept } from './kept-bodies.ts';
 import { MAX_RECORDS, type SlotRead, type Window } from './ledger.ts';
 import { windowOf, type PollWindow } from './poll-window.ts';
@@ -161,7 +161,7 @@ export const createComputed = (
 		const context: FetchContext = {
 			http,
 			budget: { left: listingBytes },
-			caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
+			caller: callerOf(source),
 			now,
 			signal,
 			kept: known?.files ?? new Map<string, KeptFile>()

@@ -16,6 +16,7 @@ import { createIcalFeed } from './providers/ical-feed.ts';
 import { createMapped } from './providers/mapped.ts';
 import { publicationBytes, type KeptPublication } from './providers/smart-gather.ts';
 import { createSmartSchedulingLinks } from './providers/smart-scheduling-links.ts';
+import { createSignIn, signedIn, type SignIn } from './sign-in.ts';
 import type { Tape } from './tape.ts';
 
 export type ConnectorLog = {
@@ -46,6 +47,8 @@ export type ConnectorsOptions = {
 	readonly secretOf?: SecretOf;
 	/** Manners towards hosts that other processes share; default: this process's own. */
 	readonly manners?: HostManners;
+	/** How FHIR servers let us in; default: by the notes and the secret of the source. */
+	readonly signIn?: SignIn;
 	/** Takes down, or plays back, what the HTTP client hears. */
 	readonly tape?: Tape;
 };
@@ -55,6 +58,8 @@ export type Connectors = Readonly<Record<SourceKind, Connector>> & {
 };
 
 const KEPT_BYTES = 256 * 1_048_576;
+/** Answers of a sign-in. */
+const TOKEN_BYTES = 65_536;
 
 /** Creates the connectors of this process. Polls never throw for what a source does. */
 export const createConnectors = (options: ConnectorsOptions): Connectors => {
@@ -64,13 +69,16 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 	const searches = createKept<KeptSearch>(share, searchBytes);
 	const computed = createKept<KeptComputed>(share, computedBytes);
 	const listingBytes = options.listingBytes ?? LISTING_BYTES;
+	const secretOf = options.secretOf ?? (async () => null);
+	const { tape: _, ...untaped } = options;
+	const tokenHttp = createHttpClient({ ...untaped, bodyBytes: TOKEN_BYTES });
+	const fhirHttp = signedIn(http, options.signIn ?? createSignIn(tokenHttp, secretOf));
 	const fhir = createFhirSlots({
-		http,
+		http: fhirHttp,
 		kept: searches,
 		listingBytes,
 		onUncuttable: (source) => options.log?.warn('bundle_parsed_whole', { source })
 	});
-	const secretOf = options.secretOf ?? (async () => null);
 	const parts = { http, kept: computed, listingBytes, secretOf };
 	return {
 		'smart-scheduling-links': createSmartSchedulingLinks({
@@ -79,7 +87,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 			listingBytes
 		}),
 		'fhir-slots': fhir,
-		'fhir-operations': createFhirOperations(parts),
+		'fhir-operations': createFhirOperations({ ...parts, http: fhirHttp }),
 		'cal-com': createCalCom(parts),
 		ical: createIcalFeed(parts),
 		mapped: createMapped(parts),
@@ -88,7 +96,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
 			searches.clear();
 			computed.clear();
 			fhir.clear();
-			await http.close();
+			await Promise.all([http.close(), tokenHttp.close()]);
 		}
 	};
 };

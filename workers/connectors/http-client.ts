@@ -2,6 +2,7 @@
 // guard, no redirects. One private agent per source, so that no socket is ever shared.
 import { Agent, request as undiciRequest } from 'undici';
 import type { LookupFunction } from 'node:net';
+import type { SignInRule, SourceSettings } from '#domain/source.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { createGuardedConnect, refusalOfUrl, type Reach } from './address-guard.ts';
 import { explainFault, explainStatus, unheard, type Heard, type Unheard } from './http-faults.ts';
@@ -39,7 +40,16 @@ export type Caller = {
 	readonly key: string;
 	readonly url: string;
 	readonly allowPrivate: boolean;
+	/** How the operator noted that we are let in; a secret alone goes as a bearer token. */
+	readonly signIn?: SignInRule | undefined;
 };
+
+export const callerOf = ({ key, url, allowPrivate, notes }: SourceSettings): Caller => ({
+	key,
+	url,
+	allowPrivate,
+	signIn: notes.signIn
+});
 
 export type Ask = {
 	readonly caller: Caller;

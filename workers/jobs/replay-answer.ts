@@ -9,6 +9,7 @@ import { commitPoll } from '#server/store/commit-poll.ts';
 import { listRawAnswers, type RawAnswer } from '#server/store/raw-answers.ts';
 import { claimReplay, readSource, type PollClaim } from '#server/store/sources.ts';
 import { askOnce } from '../connectors/ask-once.ts';
+import { noSignIn } from '../connectors/sign-in.ts';
 import { playTape } from '../connectors/tape.ts';
 import { compareAnswer } from './compare-answer.ts';
 import { readRawExchanges, type RawDeps } from './raw-keeper.ts';
@@ -59,7 +60,7 @@ export const rereadAnswer = async (
 	if (raw === undefined || exchanges === null || stored === null) return refuse('nothing_kept');
 	const { settings, committedGen } = stored;
 	const answer = await askOnce(
-		{ allowPrivate: true, tape: playTape(exchanges) },
+		{ allowPrivate: true, tape: playTape(exchanges), signIn: noSignIn },
 		{ settings, secret: NO_SECRET, nowMs: raw.askedAt }
 	);
 	if (answer.state === 'silent') return ok({ raw, answer, changes: [], isSuspect: false });

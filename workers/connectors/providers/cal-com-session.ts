@@ -2,7 +2,7 @@
 // now, found by our id in its metadata.
 import type { SourceSettings } from '#domain/source.ts';
 import type { SecretOf } from '../connector.ts';
-import type { Ask, Caller, HttpClient } from '../http-client.ts';
+import { callerOf, type Ask, type Caller, type HttpClient } from '../http-client.ts';
 import type { Heard, Unheard } from '../http-faults.ts';
 import {
 	bookingIdOf,
@@ -44,8 +44,7 @@ export const openCalSession = async (
 	{ source, signal }: { readonly source: SourceSettings; readonly signal: AbortSignal }
 ): Promise<Session | null> => {
 	const secret = await parts.secretOf(source.key);
-	const caller = { key: source.key, url: source.url, allowPrivate: source.allowPrivate };
-	return secret === null ? null : { http: parts.http, caller, secret, signal };
+	return secret === null ? null : { http: parts.http, caller: callerOf(source), secret, signal };
 };
 
 /** No answer to a write that says anything. */

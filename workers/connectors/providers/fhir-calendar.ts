@@ -46,6 +46,8 @@ export type Calendars = {
 	) => Promise<Had<Calendar>>;
 	/** The directory as it is known now, or null. */
 	readonly current: (context: FetchContext) => Calendar | null;
+	/** The server did not show that it filters by `_lastUpdated`: not relied on for the day. */
+	readonly doubtUpdates: (context: FetchContext) => void;
 	readonly clear: () => void;
 };
 
@@ -127,6 +129,12 @@ export const createCalendars = (): Calendars => {
 			return { ok: true, value: known.calendar, bytes: read.bytes };
 		},
 		current: (context) => knownOf(context).calendar ?? null,
+		doubtUpdates: (context) => {
+			const known = knownOf(context);
+			if (known.features !== undefined) {
+				known.features = { ...known.features, hasLastUpdated: false };
+			}
+		},
 		clear: () => sources.clear()
 	};
 };

@@ -3,10 +3,10 @@
 import type { FhirFind, SourceSettings } from '#domain/source.ts';
 import { toInstant } from '#domain/time.ts';
 import { createComputed, type Compute, type ComputedParts } from '../computed.ts';
-import type { BookingOrder, Connector } from '../connector.ts';
+import type { Connector } from '../connector.ts';
 import { silentFor, silentOf } from '../silent.ts';
 import { findAppointment } from './fhir-booking.ts';
-import { openSession, type Session } from './fhir-session.ts';
+import { openSession } from './fhir-session.ts';
 import { askFind } from './find-asking.ts';
 import { bookFound } from './find-booking.ts';
 import { readFound } from './find-reading.ts';
@@ -15,15 +15,6 @@ import { readFound } from './find-reading.ts';
 const findOf = ({ find }: SourceSettings['notes']): FhirFind | null => {
 	if (find?.style !== 'medplum') return find ?? null;
 	return find.schedules === undefined || find.service === undefined ? null : find;
-};
-
-const sessionOf = async (
-	{ http, secretOf }: ComputedParts,
-	{ source, signal }: Pick<BookingOrder, 'source' | 'signal'>
-): Promise<Session> => {
-	const secret = await secretOf(source.key);
-	const headers = secret === null ? {} : { authorization: `Bearer ${secret}` };
-	return { ...openSession(http, { source, signal }), headers };
 };
 
 const compute =
@@ -36,7 +27,7 @@ const compute =
 			window: { from: window.askFrom, to: window.to },
 			mostBytes: parts.listingBytes
 		};
-		const session = await sessionOf(parts, request);
+		const session = openSession(parts.http, request);
 		const { answers, fault, dateMs, bytes } = await askFind(session, find, asked);
 		if (answers.length === 0 && fault !== null) return silentOf(fault, bytes);
 		const known = find.style === 'medplum' ? (find.schedules ?? []) : (find.practitioners ?? []);
@@ -58,11 +49,11 @@ const compute =
 /** Creates the connector. */
 export const createFhirOperations = (parts: ComputedParts): Connector => ({
 	...createComputed(parts, compute(parts)),
-	findBooking: async (order) => findAppointment(await sessionOf(parts, order), order.bookingId),
+	findBooking: async (order) => findAppointment(openSession(parts.http, order), order.bookingId),
 	book: async (order) => {
 		const find = findOf(order.source.notes);
 		return find === null
 			? { state: 'rejected', because: 'clinic_refused' }
-			: await bookFound(await sessionOf(parts, order), order, find);
+			: await bookFound(openSession(parts.http, order), order, find);
 	}
 });

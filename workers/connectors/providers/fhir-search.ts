@@ -18,6 +18,8 @@ export type Searched = {
 	/** Why the search did not reach its end; null = it did. */
 	readonly fault: Unheard | null;
 	readonly bytes: number;
+	/** What the server says it searched for (self link of the first page); null = it does not say. */
+	readonly applied: URLSearchParams | null;
 	/** Parameters we sent that the server says it did not apply. */
 	readonly ignored: readonly string[];
 };
@@ -26,12 +28,27 @@ export const MAX_PAGES = 1_000;
 
 const misleading = (detail: string): Unheard => unheard('not_understood', detail);
 
-/** What the first page's self link lacks of what was asked. Absent or unreadable = nothing. */
-const ignoredBy = (asked: string, self: string | null): string[] => {
-	if (self === null || !URL.canParse(self, asked)) return [];
+const appliedBy = (asked: string, self: string | null): URLSearchParams | null => {
+	if (self === null || !URL.canParse(self, asked)) return null;
 	const applied = new URL(self, asked).searchParams;
-	if (applied.size === 0) return [];
-	return [...new Set(new URL(asked).searchParams.keys())].filter((name) => !applied.has(name));
+	return applied.size === 0 ? null : applied;
+};
+
+const ignoredBy = (asked: string, applied: URLSearchParams | null): string[] =>
+	applied === null
+		? []
+		: [...new Set(new URL(asked).searchParams.keys())].filter((name) => !applied.has(name));
+
+/** `ge2026-11-02T00:00:00Z` and `ge2026-11-01T17:00:00.000-07:00` ask for the same. */
+const isSameMoment = (one: string, other: string): boolean => {
+	const [first, second] = [one, other].map((text) => Date.parse(text.slice(2)));
+	return one.slice(0, 2) === other.slice(0, 2) && first === second;
+};
+
+/** Whether the server says that it applied this filter, with this value and no other. */
+export const didApply = (searched: Searched, name: string, value: string): boolean => {
+	const told = searched.applied?.getAll(name) ?? [];
+	return told.length === 1 && told.every((each) => each === value || isSameMoment(each, value));
 };
 
 const nextOf = (page: Page, home: string): string | Unheard | null => {
@@ -51,7 +68,8 @@ export const searchAll = async (context: FetchContext, url: string): Promise<Sea
 	const end = (fault: Unheard | null): Searched => {
 		const first = pages[0];
 		const self = first === undefined ? null : selfLinkOf(first.bundle.shell);
-		return { pages, fault, bytes, ignored: ignoredBy(url, self) };
+		const applied = appliedBy(url, self);
+		return { pages, fault, bytes, applied, ignored: ignoredBy(url, applied) };
 	};
 	for (let next: string | null = url; next !== null;) {
 		if (seen.has(next)) return end(misleading('The pages run in a circle.'));

@@ -2,7 +2,7 @@
 // has them now, and a Slot written only at the version that was read.
 import type { Instant } from '#domain/time.ts';
 import type { SourceSettings } from '#domain/source.ts';
-import type { Ask, Caller, HttpClient } from '../http-client.ts';
+import { callerOf, type Ask, type Caller, type HttpClient } from '../http-client.ts';
 import type { Heard, Unheard } from '../http-faults.ts';
 import { headerOf } from '../http-headers.ts';
 import { parsePiece } from '../ledger.ts';
@@ -17,8 +17,6 @@ export type Session = {
 	readonly caller: Caller;
 	readonly base: string;
 	readonly signal: AbortSignal;
-	/** Sent with every request. */
-	readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** Whether the server says that Slots may be written; null = it does not say. */
@@ -33,7 +31,7 @@ export const openSession = (
 	{ source, signal }: { readonly source: SourceSettings; readonly signal: AbortSignal }
 ): Session => ({
 	http,
-	caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
+	caller: callerOf(source),
 	base: baseOf(source.url),
 	signal
 });
@@ -50,7 +48,7 @@ export const askFhir = (
 		url: `${session.base}/${path}`,
 		signal: session.signal,
 		...more,
-		headers: { accept: fhirType, ...session.headers, ...more.headers }
+		headers: { accept: fhirType, ...more.headers }
 	});
 
 export const resourceOf = (heard: Heard): Json | null => {

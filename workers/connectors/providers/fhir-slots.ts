@@ -6,7 +6,7 @@ import type { Connector, PollRequest } from '../connector.ts';
 import { readByDifference } from '../difference-reading.ts';
 import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
-import type { HttpClient } from '../http-client.ts';
+import { callerOf, type HttpClient } from '../http-client.ts';
 import type { Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
@@ -167,11 +167,7 @@ const contextOf = (
 ): FetchContext => ({
 	http: parts.http,
 	budget: { left: parts.listingBytes },
-	caller: {
-		key: request.source.key,
-		url: request.source.url,
-		allowPrivate: request.source.allowPrivate
-	},
+	caller: callerOf(request.source),
 	now: request.now,
 	signal: request.signal,
 	kept: known?.files ?? new Map<string, KeptFile>()

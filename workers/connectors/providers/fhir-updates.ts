@@ -7,7 +7,7 @@ import { readInFull } from '../full-reading.ts';
 import { windowOf } from '../poll-window.ts';
 import { baseOf, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
-import { partsOfPages, searchAll, slotSearch } from './fhir-search.ts';
+import { didApply, partsOfPages, searchAll, slotSearch } from './fhir-search.ts';
 
 /** Listings of fewer pages are simply asked for again. */
 export const PAGES_WORTH_UPDATES = 20;
@@ -37,15 +37,18 @@ export type Updated = { readonly answer: SpokenAnswer; readonly keep: () => Kept
 export const pollByUpdates = async (polling: Polling, spent: number): Promise<Updated | null> => {
 	const usable = usableOf(polling);
 	if (usable === null) return null;
-	const { request, context } = polling;
+	const { request, context, calendars } = polling;
 	const { known, sinceMs, calendar } = usable;
 	const window = windowOf(request.now, request.source);
-	const since = `&_lastUpdated=ge${new Date(sinceMs).toISOString()}`;
-	const url = slotSearch(baseOf(request.source.url), window, since);
+	const since = `ge${new Date(sinceMs).toISOString()}`;
+	const url = slotSearch(baseOf(request.source.url), window, `&_lastUpdated=${since}`);
 	const searched = await searchAll({ ...context, kept: new Map() }, url);
-	const isFiltered = !searched.ignored.includes('_lastUpdated');
-	if (searched.fault !== null || !isFiltered || searched.pages.length >= known.files.size)
+	if (searched.fault !== null) return null;
+	if (!didApply(searched, '_lastUpdated', since)) {
+		calendars.doubtUpdates(context);
 		return null;
+	}
+	if (searched.pages.length >= known.files.size) return null;
 	const how = { reader: calendar.reader, window };
 	const reading = readInFull(partsOfPages(searched.pages), how);
 	const { flags, listing } = reading;

@@ -9,7 +9,7 @@ import {
 	type FetchedFile,
 	type KeptFile
 } from '../fetch-files.ts';
-import type { HttpClient } from '../http-client.ts';
+import { callerOf, type HttpClient } from '../http-client.ts';
 import type { Unheard } from '../http-faults.ts';
 import type { Kept } from '../kept-bodies.ts';
 import type { Ledger, SlotReader } from '../ledger.ts';
@@ -100,7 +100,7 @@ export const gather = async (
 	const context: FetchContext = {
 		http,
 		budget: { left: listingBytes },
-		caller: { key: source.key, url: source.url, allowPrivate: source.allowPrivate },
+		caller: callerOf(source),
 		now,
 		signal,
 		kept: kept?.files ?? new Map<string, KeptFile>()

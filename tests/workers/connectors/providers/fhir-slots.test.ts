@@ -69,6 +69,8 @@ type World = {
 	over?: (asked: Asked) => Told | undefined;
 	directory?: Record<string, readonly object[]>;
 	ignoresUpdates?: boolean;
+	/** The self link as it tells what was searched for; left out: as asked. */
+	tells?: (self: URL) => string | null;
 };
 
 const isSince = (url: URL): boolean => url.searchParams.has('_lastUpdated');
@@ -84,10 +86,12 @@ const answerSlots = (world: World, base: string, { url }: Asked): Told => {
 	const next = new URL(applied.pathname + applied.search, base);
 	next.searchParams.set('page', String(page + 1));
 	const more = (page + 1) * world.perPage < all.length;
+	const self = new URL(applied.pathname + applied.search, base);
+	const told = world.tells === undefined ? self.href : world.tells(self);
 	return {
 		headers: { date },
 		body: bundle(shown.map(slotOf), [
-			{ relation: 'self', url: base + applied.pathname + applied.search },
+			...(told === null ? [] : [{ relation: 'self', url: told }]),
 			...(more ? [{ relation: 'next', url: next.href }] : [])
 		])
 	};
@@ -397,6 +401,37 @@ test('[A36] a server that ignores `_lastUpdated` is listed as ever', async () =>
 	await follow(world, async ({ poll }) => {
 		await poll();
 		expect(spoken(await poll()).state).toBe('complete');
+	});
+});
+
+const other = (value: string) => (self: URL) => {
+	if (isSince(self)) self.searchParams.set('_lastUpdated', value);
+	return self.href;
+};
+
+test.each([
+	['says nothing', () => null],
+	['says it unreadably', () => 'http://'],
+	['says that it filtered by another time', other('ge2026-11-01T00:00:00Z')],
+	['says that it filtered by later changes only', other('gt2026-06-01T12:08:00.000Z')]
+])(
+	'[A96] a server that %s is listed, and not asked for updates again that day',
+	async (_name, tells) => {
+		const world: World = { slots: slots(40), perPage: 2, tells };
+		await follow(world, async ({ poll, asked }) => {
+			await poll();
+			expect(spoken(await poll()).state).toBe('complete');
+			expect(spoken(await poll()).state).toBe('complete');
+			expect(asked().filter((path) => path.includes('_lastUpdated')).length).toBe(1);
+		});
+	}
+);
+
+test('[A96] the same moment in other words is believed', async () => {
+	const inDenver = other(`ge2026-06-01T06:08:00-06:00`);
+	await follow({ slots: slots(40), perPage: 2, tells: inDenver }, async ({ poll }) => {
+		await poll();
+		expect(spoken(await poll()).state).toBe('partial');
 	});
 });
 
