@@ -4,6 +4,7 @@ import type { Coverage } from './coverage.ts';
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
 import type { BookingView, ClinicSnapshot } from './booking.ts';
+import type { ClinicSchedule, Closing } from './closing.ts';
 import type {
 	CancelBooking,
 	ConfirmBooking,
@@ -146,6 +147,8 @@ export type HubApi = {
 	): Promise<Result<null, 'booking_unknown'>>;
 	/** The clinic will not keep this visit: its own system is asked to cancel, the patient is told. */
 	declineBooking(sourceId: SourceId, bookingId: BookingId): Promise<Result<null, CancelRefusal>>;
+	/** Which of a clinic's practitioners take visits here. */
+	readonly clinicSchedules: ClinicSchedules;
 	/** The private address under which a clinic's own calendar reads its visits. */
 	readonly clinicCalendars: ClinicCalendars;
 	/** B11: the sources that serve a region (its code), or all; at most 5 s old. */
@@ -153,6 +156,18 @@ export type HubApi = {
 	readStatus(): Promise<HubStatus>;
 	/** What an operator does with sources. */
 	readonly sources: SourceDesk;
+};
+
+/** K25: whom patients can book at a clinic. */
+export type ClinicSchedules = {
+	/** By name, at most 500. */
+	list(sourceId: SourceId): Promise<readonly ClinicSchedule[]>;
+	/** `schedule` null = all of the clinic's; `closing` null = patients can book there again. */
+	close(
+		sourceId: SourceId,
+		schedule: ScheduleId | null,
+		closing: Closing | null
+	): Promise<Result<null, 'schedule_unknown'>>;
 };
 
 /** K22: one address per clinic, which anybody who has it may read. */

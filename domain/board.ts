@@ -49,6 +49,8 @@ export type ScheduleCard = {
 	readonly freshness: Freshness;
 	/** Open times that match the search but are not in `slots` (the page shows the first few). */
 	readonly moreOpen: number;
+	/** K25: its clinic takes no more visits here until then; null = it takes them. */
+	readonly closedUntil: Instant | null;
 };
 
 export type Board = {

@@ -1,6 +1,7 @@
 // Schemas of everything a person or program sends to the hub. Parsed once, at the edge.
 import { z } from 'zod';
 import { visitFor } from './booking.ts';
+import { closings } from './closing.ts';
 import { findPlanType, findRegion, findSpecialty, visitKinds } from './codes.ts';
 import { BookingId, HoldId, RequestId, ScheduleId, SlotId } from './ids.ts';
 import { isPatientRoom } from './room.ts';
@@ -112,6 +113,9 @@ export const OpenManageLink = z.strictObject({
 	bornOn: z.iso.date('not_a_date')
 });
 export type OpenManageLink = z.infer<typeof OpenManageLink>;
+
+/** `null`: patients can book there again. */
+export const CloseSchedule = z.strictObject({ closing: z.enum(closings).nullable() });
 
 /** A search, a provider (scheduleId), or a whole room (all else left open). */
 const wish = () =>

@@ -111,6 +111,7 @@ const createApi = (parts: HubParts, opened: Opened, live: () => LiveServer | nul
 		enqueueBooking: async (bookingId, round) => {
 			await queues.addBooking(bookingId, 0, 0, round);
 		},
+		addAlerts: queues.addAlerts,
 		queueStatus: queues.status,
 		socketCounts: () => live()?.counts() ?? { patients: 0, providers: 0, rooms: 0 },
 		feedLagMs: feed.follower.lagMs,

@@ -13,7 +13,7 @@ import {
 	SubscribeAlert
 } from '#domain/commands.ts';
 import { AlertSubscriptionId, BookingId, HoldId, WaitingId } from '#domain/ids.ts';
-import { refusalOfIssues, sendRefusal, sendResult } from './problem.ts';
+import { parse, sendRefusal, sendResult } from './problem.ts';
 
 /** Nearest open times told to the one who lost a race. */
 const NEAREST = 5;
@@ -33,13 +33,6 @@ const commandOf = (req: Request, more: Record<string, unknown> = {}): unknown =>
 	if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
 	const key = idempotencyKey(req);
 	return { ...(key === undefined ? {} : { requestId: key }), ...body, ...more };
-};
-
-const parse = <T>(res: Response, schema: z.ZodType<T>, input: unknown): T | null => {
-	const parsed = schema.safeParse(input);
-	if (parsed.success) return parsed.data;
-	sendResult(res, refusalOfIssues(parsed.error));
-	return null;
 };
 
 const holdRoutes = (router: Router): void => {

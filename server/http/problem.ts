@@ -140,3 +140,11 @@ export const createFaultHandler =
 		if (isUnavailable(error)) sendRefusal(res, 'busy_try_again', { id });
 		else sendRefusal(res, 'something_broke', { id });
 	};
+
+/** What was sent, or null: then it is refused already, field by field. */
+export const parse = <T>(res: Response, schema: z.ZodType<T>, input: unknown): T | null => {
+	const parsed = schema.safeParse(input);
+	if (parsed.success) return parsed.data;
+	sendResult(res, refusalOfIssues(parsed.error));
+	return null;
+};

@@ -2,7 +2,7 @@
 // pages are given.
 import type { HubApi } from '#domain/api.ts';
 import { MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
-import type { BookingId } from '#domain/ids.ts';
+import type { BookingId, ScheduleId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { SourceDesk } from '#domain/source-desk.ts';
 import type { HubStatus, QueueStatus } from '#domain/status.ts';
@@ -11,6 +11,7 @@ import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { cancelBooking, declineBooking } from './cancel-booking.ts';
 import { clinicCalendars } from './clinic-calendar.ts';
+import { clinicSchedules } from './close-schedules.ts';
 import { confirmBooking } from './confirm-booking.ts';
 import { checkManageLink, manageLink, openManageLink } from './manage-visit.ts';
 import { moveBooking } from './move-booking.ts';
@@ -42,6 +43,8 @@ export type HubApiDeps = {
 	readonly publicUrl: string;
 	/** May fail: the reconcile loop finds the booking in Postgres. */
 	readonly enqueueBooking: (bookingId: BookingId, round?: number) => Promise<void>;
+	/** May fail: then alerts are looked at with the next change. */
+	readonly addAlerts: (ids: readonly ScheduleId[]) => Promise<unknown>;
 	/** null = Redis could not be asked. */
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
@@ -106,6 +109,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		listWaiting: listWaiting(deps),
 		readClinic: readClinic(deps),
 		acknowledgeBooking: acknowledgeBooking(deps),
+		clinicSchedules: clinicSchedules(deps),
 		clinicCalendars: clinicCalendars(deps),
 		readCoverage: shareBriefly(readCoverage(deps), {
 			keyOf: (region) => region ?? '',

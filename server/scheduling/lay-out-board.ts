@@ -49,7 +49,8 @@ export const cardOf = (
 	checkedAt: row.checkedAt,
 	freshForMs: row.freshForMs,
 	freshness: freshnessOf(row.checkedAt === null ? null : asOf - row.checkedAt, row.freshForMs),
-	moreOpen
+	moreOpen,
+	closedUntil: row.closedUntil
 });
 
 /** I2: with `planOnly` only a provider that says no is left out; one that does not say stays. */
@@ -73,6 +74,7 @@ export const chooseSchedules = (
 ): Chosen => {
 	const inRegion = rows.filter(
 		(row) =>
+			!row.isOff &&
 			(row.regions.length === 0 || row.regions.includes(query.region)) &&
 			(query.scheduleId === null || row.id === query.scheduleId)
 	);

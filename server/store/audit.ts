@@ -15,8 +15,12 @@ export type Actor =
 	/** Who holds the operator's link or sits at the command line. */
 	| `operator:${string}`;
 
-/** What was touched: whose data, or which source and which of its secrets (by name). */
-export type AuditObject = PatientId | `source:${string}` | `secret:${string}`;
+/** What was touched: whose data, which source and which of its secrets (by name), which schedule. */
+export type AuditObject =
+	| PatientId
+	| `source:${string}`
+	| `secret:${string}`
+	| `schedule:${number}`;
 
 export type AuditAction =
 	| 'patient_written'
@@ -32,7 +36,9 @@ export type AuditAction =
 	| 'secret_saved'
 	| 'secret_dropped'
 	| 'calendar_made'
-	| 'calendar_ended';
+	| 'calendar_ended'
+	| 'schedule_closed'
+	| 'schedule_opened';
 
 /** One row for one act, however many objects it touched; in the same transaction. */
 export const appendAudit = async (

@@ -4,6 +4,7 @@ import type { VisitKind } from '#domain/codes.ts';
 import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
 import type { WireSlot } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';
+import { slotStates } from '#domain/slot.ts';
 import { MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 
@@ -47,13 +48,18 @@ export type ScheduleRow = {
 	/** When its source last gave a good answer; null = never. */
 	readonly checkedAt: Instant | null;
 	readonly freshForMs: number;
+	/** K26: its clinic has taken it off. */
+	readonly isOff: boolean;
+	/** K25: until then it takes no more visits here; null = it takes them. */
+	readonly closedUntil: Instant | null;
 };
 
 const scheduleColumns = (sql: Queryable) => sql`
 	c.id, c.source_id as "sourceId", c.practitioner_name as "practitionerName",
 	c.organization_name as "organizationName", c.kinds, c.languages, c.regions,
 	c.specialty_ids as "specialtyIds", c.plan_ids as "planIds", c.zone, c.phone, o.booking,
-	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs"`;
+	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs", upper_inf(c.closed) as "isOff",
+	case when c.closed @> clock_timestamp() then upper(c.closed) end as "closedUntil"`;
 
 /**
  * Providers whose times are offered in any of the rooms. Those of a paused source stay, with their age
@@ -115,27 +121,36 @@ export const readOpenSlots = async (
 				await sql`
 					select ${wireColumns(sql, at)}
 					from slots s join sources o on o.id = s.source_id
+						join schedules c on c.id = s.schedule_id
 					where s.schedule_id = any (${[...schedules]}::bigint[])
-						and s.removed_at is null
+						and s.removed_at is null and not c.closed @> s.starts_at
 						and s.starts_at > ${at}::timestamptz + o.min_notice
 						and s.starts_at < ${at}::timestamptz + ${windowMs} * interval '1 millisecond'
 						and ((s.status = 'free' and s.remaining > 0) or s.status = 'busy-tentative')
 					order by s.starts_at, s.id`.values()
 			);
 
-/** One slot, in whatever state (0 = no longer listed); undefined = never heard of it. */
+/** One slot, in whatever state (0 = no longer listed, or closed); undefined = never heard of it. */
 export const readWireSlot = async (
 	sql: Queryable,
 	id: SlotId,
 	at: Instant
 ): Promise<WireSlot | undefined> =>
-	asWire(await sql`select ${wireColumns(sql, at)} from slots s where s.id = ${id}`.values())[0];
+	asWire(
+		await sql`
+			select id, schedule_id, start_minute, slot_minutes,
+				case when state = ${slotStates.open} and is_closed then 0 else state end, places
+			from (
+				select ${wireColumns(sql, at)}, c.closed @> s.starts_at as is_closed
+				from slots s join schedules c on c.id = s.schedule_id where s.id = ${id}
+			) slot`.values()
+	)[0];
 
 const wantedAt = (minute: number): Instant => toInstant(minute * MINUTE_MS);
 
 const isOpen = (sql: Queryable, at: Instant) => sql`
 	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}::timestamptz + o.min_notice
-	and ${liveClaims(sql, at)} < s.remaining`;
+	and ${liveClaims(sql, at)} < s.remaining and not k.closed @> s.starts_at`;
 
 /** Open times near an instant: those of `first` before all others, then by distance. */
 export const readNearestSlots = async (
@@ -154,11 +169,13 @@ export const readNearestSlots = async (
 			from unnest(${[...near.schedules]}::bigint[]) as c (id)
 			cross join lateral (
 				(select s.* from slots s join sources o on o.id = s.source_id
+					join schedules k on k.id = s.schedule_id
 				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
 					and s.starts_at >= ${wantedAt(near.minute)}
 				order by s.starts_at, s.id limit ${near.limit})
 				union all
 				(select s.* from slots s join sources o on o.id = s.source_id
+					join schedules k on k.id = s.schedule_id
 				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
 					and s.starts_at < ${wantedAt(near.minute)}
 				order by s.starts_at desc, s.id limit ${near.limit})

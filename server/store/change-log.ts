@@ -14,6 +14,17 @@ import { wireChangeOf, wireViewOf } from './wire.ts';
 
 export type RoomChanges = ReadonlyMap<RoomId, readonly (WireChange | ClinicChange)[]>;
 
+export type RoomNews = Map<RoomId, WireChange[]>;
+
+/** Adds a change to what each of the rooms will be told. */
+export const tell = (news: RoomNews, rooms: readonly RoomId[], change: WireChange): void => {
+	for (const room of rooms) {
+		const changes = news.get(room);
+		if (changes === undefined) news.set(room, [change]);
+		else changes.push(change);
+	}
+};
+
 /**
  * Ids of rooms by name; rooms that nobody has named before are made. Call it before
  * `appendChanges`: making a room may wait for a transaction that makes the same one.

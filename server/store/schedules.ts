@@ -2,6 +2,7 @@
 import { roomsOf, type RoomName } from '#domain/room.ts';
 import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
 import type { RoomId, ScheduleId, SourceId } from '#domain/ids.ts';
+import type { ClosedSpan } from '#domain/closing.ts';
 import { must } from '#domain/result.ts';
 import type { Queryable, Tx } from '../platform/postgres.ts';
 import { roomIds } from './change-log.ts';
@@ -13,6 +14,8 @@ export type ScheduleRooms = {
 	readonly stayed: readonly RoomId[];
 	readonly joined: readonly RoomId[];
 	readonly left: readonly RoomId[];
+	/** K25: starts that its clinic has closed. */
+	readonly closed: ClosedSpan | null;
 };
 
 /**
@@ -24,7 +27,20 @@ export const ensureRooms = (
 	facts: readonly ScheduleFact[]
 ): Promise<Map<RoomName, RoomId>> => roomIds(sql, facts.flatMap(roomsOf));
 
-type Row = ScheduleFact & { readonly id: ScheduleId; readonly roomIds: readonly RoomId[] };
+type Row = ScheduleFact & {
+	readonly id: ScheduleId;
+	readonly roomIds: readonly RoomId[];
+	/** ms since 1970; null inside = without end. */
+	readonly closed: { readonly from: number | null; readonly to: number | null } | null;
+};
+
+const closedColumn = (sql: Queryable) => sql`
+	case when not isempty(schedules.closed) then jsonb_build_object(
+		'from', extract(epoch from lower(schedules.closed)) * 1000,
+		'to', extract(epoch from upper(schedules.closed)) * 1000) end as closed`;
+
+const spanOf = ({ closed }: Pick<Row, 'closed'>): ClosedSpan | null =>
+	closed === null ? null : { from: closed.from ?? -Infinity, to: closed.to ?? Infinity };
 
 const readRows = (
 	tx: Queryable,
@@ -33,7 +49,8 @@ const readRows = (
 ): Promise<readonly Row[]> => tx<Row[]>`
 	select id, key, practitioner_name as "practitionerName", practitioner_npi as "practitionerNpi",
 		organization_name as "organizationName", specialty_ids as "specialtyIds", regions, kinds,
-		languages, plan_ids as "planIds", zone, phone, room_ids as "roomIds"
+		languages, plan_ids as "planIds", zone, phone, room_ids as "roomIds",
+		${closedColumn(tx)}
 	from schedules where source_id = ${sourceId} and key = any(${[...keys]})`;
 
 type Placed = { readonly fact: ScheduleFact; readonly rooms: readonly RoomId[] };
@@ -45,13 +62,17 @@ const write = async (
 	tx: Tx,
 	sourceId: SourceId,
 	placed: readonly Placed[]
-): Promise<Map<string, ScheduleId>> => {
+): Promise<Map<string, { readonly id: ScheduleId; readonly closed: ClosedSpan | null }>> => {
 	const json = placed.map(({ fact, rooms }) => ({ ...fact, rooms }));
-	const rows = await tx<{ key: string; id: ScheduleId }[]>`
+	const rows = await tx<Pick<Row, 'key' | 'id' | 'closed'>[]>`
 		insert into schedules (source_id, key, practitioner_name, practitioner_npi,
-			organization_name, specialty_ids, regions, kinds, languages, plan_ids, zone, phone, room_ids)
+			organization_name, specialty_ids, regions, kinds, languages, plan_ids, zone, phone, room_ids,
+			closed)
 		select ${sourceId}, x.key, x."practitionerName", x."practitionerNpi", x."organizationName",
-			x."specialtyIds", x.regions, x.kinds, x.languages, x."planIds", x.zone, x.phone, x.rooms
+			x."specialtyIds", x.regions, x.kinds, x.languages, x."planIds", x.zone, x.phone, x.rooms,
+			-- K26: a newcomer at a clinic that has taken all of its people off is off too.
+			case when (select bool_and(upper_inf(o.closed)) from schedules o
+				where o.source_id = ${sourceId}) then '(,)'::tstzrange else 'empty' end
 		from json_to_recordset(${JSON.stringify(json)}::text::json) as x(key text,
 			"practitionerName" text, "practitionerNpi" text, "organizationName" text,
 			"specialtyIds" text[], regions text[], kinds text[], languages text[], "planIds" text[],
@@ -64,8 +85,8 @@ const write = async (
 			kinds = excluded.kinds, languages = excluded.languages, plan_ids = excluded.plan_ids,
 			zone = excluded.zone, phone = excluded.phone, room_ids = excluded.room_ids,
 			changed_at = clock_timestamp()
-		returning key, id`;
-	return new Map(rows.map((row) => [row.key, row.id]));
+		returning key, id, ${closedColumn(tx)}`;
+	return new Map(rows.map((row) => [row.key, { id: row.id, closed: spanOf(row) }]));
 };
 
 const roomsFor = (fact: ScheduleFact, rooms: ReadonlyMap<RoomName, RoomId>): RoomId[] =>
@@ -98,19 +119,27 @@ export const syncSchedules = async (
 	}
 	const found = new Map<string, ScheduleRooms>();
 	for (const row of rows) {
-		found.set(row.key, { id: row.id, stayed: row.roomIds, joined: [], left: [] });
+		found.set(row.key, {
+			id: row.id,
+			stayed: row.roomIds,
+			joined: [],
+			left: [],
+			closed: spanOf(row)
+		});
 	}
 	if (changed.length === 0) return found;
 	const ids = await write(tx, sourceId, changed);
 	for (const { fact, rooms: now } of changed) {
 		const before = known.get(fact.key)?.roomIds ?? [];
 		const isNew = !known.has(fact.key);
+		const { id, closed } = must(ids.get(fact.key), 'schedule');
 		found.set(fact.key, {
-			id: must(ids.get(fact.key), 'schedule'),
+			id,
 			// Nobody was told of a new schedule: its slots are ordinary news, not a move.
 			stayed: isNew ? now : now.filter((room) => before.includes(room)),
 			joined: isNew ? [] : now.filter((room) => !before.includes(room)),
-			left: before.filter((room) => !now.includes(room))
+			left: before.filter((room) => !now.includes(room)),
+			closed
 		});
 	}
 	return found;

@@ -1,14 +1,15 @@
 // Slots and schedules that changed, written inside a transaction together with one numbered entry per
 // room: what a poll's commit and a push have in common.
-import type { RoomId, ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
-import type { RoomEntry, WireChange } from '#domain/protocol.ts';
+import { isClosedAt } from '#domain/closing.ts';
+import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
+import type { RoomEntry } from '#domain/protocol.ts';
 import { must } from '#domain/result.ts';
 import type { ScheduleFact } from '#domain/schedule.ts';
 import type { SlotChange } from '#domain/slot-diff.ts';
 import { slotStates, type SlotFact, type SlotKey } from '#domain/slot.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Tx } from '../platform/postgres.ts';
-import { appendChanges } from './change-log.ts';
+import { appendChanges, tell, type RoomNews } from './change-log.ts';
 import { syncSchedules, type ensureRooms, type ScheduleRooms } from './schedules.ts';
 import { decideSlot, type SlotOutcome } from './slot-outcome.ts';
 import * as slotRows from './slot-rows.ts';
@@ -93,16 +94,6 @@ const writeSlots = async (
 	});
 };
 
-type RoomNews = Map<RoomId, WireChange[]>;
-
-const tell = (news: RoomNews, rooms: readonly RoomId[], change: WireChange): void => {
-	for (const room of rooms) {
-		const changes = news.get(room);
-		if (changes === undefined) news.set(room, [change]);
-		else changes.push(change);
-	}
-};
-
 /** S5: slots of a schedule that changed rooms go where it left and come whole where it joined. */
 const tellMoves = async (
 	tx: Tx,
@@ -115,9 +106,9 @@ const tellMoves = async (
 	}
 	if (moved.size === 0) return;
 	for (const slot of await slotRows.readUpcoming(tx, [...moved.keys()])) {
-		const { left, joined } = must(moved.get(slot.scheduleId), 'schedule');
+		const { left, joined, closed } = must(moved.get(slot.scheduleId), 'schedule');
 		const view = wireViewOf(slot);
-		if (view.state === slotStates.gone) continue;
+		if (view.state === slotStates.gone || isClosedAt(closed, slot.startsAt)) continue;
 		tell(news, left, [slot.id, slotStates.gone]);
 		if (view.state !== slotStates.taken) tell(news, joined, wireSlotOf(slot, view));
 	}
@@ -176,6 +167,8 @@ export const writeChanges = async (
 	const told = await writeSlots(tx, sourceId, decideAll(changes, locked), schedules);
 	const news: RoomNews = new Map();
 	for (const slot of told) {
+		// K25: nobody is shown what its clinic has closed.
+		if (isClosedAt(slot.schedule.closed, slot.startsAt)) continue;
 		const { before, after } = slot.outcome;
 		const change = wireNewsOf(slot, before, after);
 		if (change !== null) tell(news, slot.schedule.stayed, change);

@@ -51,6 +51,7 @@ export const createDirectWay = (options: DirectWayOptions): Way => {
 		publicUrl: 'https://hub.example',
 		phi: createPhiCipher(new Map(phiKeys.map(({ id, key }) => [id, key]))),
 		enqueueBooking: async () => {},
+		addAlerts: async () => true,
 		queueStatus: async () => [],
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 		feedLagMs: () => null,

@@ -1,7 +1,8 @@
 // Changing a booked visit, in a browser: cancelled with and without JavaScript.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { must } from '#domain/result.ts';
 import { until } from '../support/until.ts';
-import { createTestBrowser, type TestBrowser } from './browser.ts';
+import { createTestBrowser, untilLive, type TestBrowser } from './browser.ts';
 import { rosa, startTown, type Town } from './town.ts';
 
 let town: Town;
@@ -167,6 +168,29 @@ test('[K23] staff make a private calendar address on the console and end it, wit
 	expect((await asked()).status).toBe(410);
 	expect(await page.getByLabel('Your private address').count()).toBe(0);
 	await context.close();
+});
+
+test('[K25][K26][K27] staff take somebody off and put them back by plain forms; who watches sees it at once', async () => {
+	const staff = await browser.open(town.linkOf({ role: 'clinic' }), { javaScriptEnabled: false });
+	const { page, context } = await browser.open(town.board);
+	await untilLive(page);
+	const card = page.locator('article.provider').first();
+	const name = must((await card.locator('h3').textContent())?.trim());
+	const theirs = page.locator('article.provider', { has: page.getByRole('heading', { name }) });
+	const open = theirs.locator('button.time:not([aria-disabled])');
+	expect(await open.count()).toBeGreaterThan(0);
+	await staff.page.getByRole('link', { name: 'Who takes visits here' }).click();
+	const row = staff.page.getByRole('listitem').filter({ hasText: name });
+	const button = row.getByRole('button', { name: `Take off: ${name}` });
+	expect((await button.boundingBox())?.height).toBeGreaterThanOrEqual(48);
+	await button.click();
+	await row.getByText('Off: patients do not see this person here.').waitFor();
+	await until(async () => (await open.count()) === 0);
+	await row.getByRole('button', { name: `Take visits again: ${name}` }).click();
+	await row.getByText('Takes visits.').waitFor();
+	await until(async () => (await open.count()) > 0);
+	await context.close();
+	await staff.context.close();
 });
 
 test('[J29][J30] a clinic declines a visit on its console; on paper stands only the day', async () => {

@@ -55,6 +55,7 @@ const createBrowser = (secret = crypto.randomUUID() as string) => {
 		get: (path: string, headers = {}) => ask('GET', `/api/v1${path}`, undefined, headers),
 		post: (path: string, body: unknown, headers = {}) =>
 			ask('POST', `/api/v1${path}`, body, headers),
+		put: (path: string, body: unknown) => ask('PUT', `/api/v1${path}`, body),
 		delete: (path: string) => ask('DELETE', `/api/v1${path}`),
 		visit: (path: string) => ask('GET', path),
 		addCookie: (more: string) => {
@@ -279,6 +280,26 @@ test('[X4] a private link becomes a session cookie and leads to its page', async
 	me.addCookie(cookie.split(';')[0] ?? '');
 	expect((await me.get('/clinic')).json).toMatchObject({ sourceId: world.sourceId });
 	expect((await me.get('/status')).status).toBe(403);
+});
+
+test('[K27] a clinic closes its times over HTTP, and nobody else does', async () => {
+	const me = createBrowser();
+	const token = sign({ role: 'clinic', sourceId: world.sourceId, exp: inAMinute() });
+	const entered = await me.visit(`/enter?token=${token}`);
+	me.addCookie((entered.headers.get('set-cookie') ?? '').split(';')[0] ?? '');
+	const path = `/clinic/schedules/${world.scheduleId}/closing`;
+	const stateOf = async () => (await me.get('/clinic/schedules')).json[0].closing;
+	expect(await stateOf()).toBeNull();
+	expect((await me.put(path, { closing: 'today' })).status).toBe(204);
+	expect(await stateOf()).toBe('today');
+	expect((await me.put('/clinic/schedules/all/closing', { closing: null })).status).toBe(204);
+	expect(await stateOf()).toBeNull();
+	expect((await me.put(path, { closing: 'later' })).json.reason).toBe('bad_request');
+	expect((await me.put('/clinic/schedules/0/closing', { closing: 'off' })).status).toBe(404);
+	const stranger = createBrowser();
+	expect((await stranger.put(path, { closing: 'off' })).status).toBe(403);
+	expect((await stranger.get('/clinic/schedules')).status).toBe(403);
+	expect(await stateOf()).toBeNull();
 });
 
 test('[X4] an operator sees the status and no clinic', async () => {

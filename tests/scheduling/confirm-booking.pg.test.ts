@@ -324,6 +324,7 @@ test('[P5] everything a person or clinic does works with no more rights than the
 			linkKey,
 			publicUrl: 'https://hub.example',
 			enqueueBooking: async () => undefined,
+			addAlerts: async () => true,
 			queueStatus: async () => [],
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,

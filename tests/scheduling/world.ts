@@ -197,6 +197,7 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 		linkKey,
 		publicUrl: 'https://hub.example',
 		enqueueBooking: async (id) => void queued.push(id),
+		addAlerts: async () => true,
 		queueStatus: async () => [],
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 		feedLagMs: () => null,

@@ -25,7 +25,8 @@ const makeCard = (id: number): Card => ({
 	insurance: 'not_asked',
 	checkedAt: null,
 	freshForMs: 60_000,
-	moreOpen: 0
+	moreOpen: 0,
+	closedUntil: null
 });
 
 const makeShown = (id: number, card: number, start: string): ShownSlot => ({

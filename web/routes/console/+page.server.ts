@@ -11,12 +11,14 @@ const clinicOf = ({ visitor }: App.Locals): SourceId => {
 
 export const load: PageServerLoad = async ({ locals }) => {
 	const sourceId = clinicOf(locals);
-	const [found, calendarSince] = await Promise.all([
+	const [found, schedules, calendarSince] = await Promise.all([
 		locals.hub.readClinic(sourceId),
+		locals.hub.clinicSchedules.list(sourceId),
 		locals.hub.clinicCalendars.since(sourceId)
 	]);
 	if (!found.ok) error(403, 'private_link');
-	return { clinic: found.value, calendarSince };
+	const closedCount = schedules.filter(({ closing }) => closing !== null).length;
+	return { clinic: found.value, closedCount, calendarSince };
 };
 
 export const actions: Actions = {
