@@ -36,7 +36,12 @@ import type { WaitingView } from './waiting.ts';
 export type SlotView = { readonly slot: WireSlot; readonly schedule: ScheduleCard };
 
 /** `bad_request` = a date of birth that is still to come; the schema has no clock. */
-export type ConfirmRefusal = 'bad_request' | 'hold_unknown' | 'hold_expired' | 'request_reused';
+export type ConfirmRefusal =
+	| 'bad_request'
+	| 'hold_unknown'
+	| 'hold_expired'
+	| 'visit_limit'
+	| 'request_reused';
 
 export type ExtendRefusal = 'hold_unknown' | 'hold_expired' | 'hold_extended';
 

@@ -51,6 +51,10 @@ export const refusals = {
 		status: 409,
 		text: 'You already hold as many times as one person may. Let one go first.'
 	},
+	visit_limit: {
+		status: 409,
+		text: 'This person has as many visits to come as one may have. Cancel one first, or call the clinic.'
+	},
 	hold_expired: { status: 410, text: 'The hold ran out. The time is free for everyone again.' },
 	calendar_ended: {
 		status: 410,

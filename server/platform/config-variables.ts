@@ -2,6 +2,7 @@
 // .env.example is made from this table.
 import { z } from 'zod';
 import { HOLD_TTL_MS, MAX_HOLDS_PER_DEVICE, MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
+import { MAX_VISITS_PER_PERSON } from '#domain/person.ts';
 
 export type PhiKey = { readonly id: string; readonly key: Buffer };
 
@@ -220,6 +221,11 @@ export const variables = {
 		name: 'HUB_MAX_HOLDS_PER_DEVICE',
 		meaning: 'Times one device may hold at once.',
 		fallback: String(MAX_HOLDS_PER_DEVICE)
+	}),
+	maxVisitsPerPerson: whole(1, 100_000).register(notes, {
+		name: 'HUB_MAX_VISITS_PER_PERSON',
+		meaning: 'Visits to come that one person may have, whatever the device.',
+		fallback: String(MAX_VISITS_PER_PERSON)
 	}),
 	maxHoldsPerHour: whole(1, 100_000).register(notes, {
 		name: 'HUB_MAX_HOLDS_PER_HOUR',

@@ -35,6 +35,8 @@ export type PhiCipher = {
 	rewrap(key: WrappedKey, patient: PatientId): WrappedKey;
 	/** A keyed digest, so that what was asked can be compared later without being kept. */
 	fingerprint(text: string): string;
+	/** The digests of `text` under every key, the current one's first. */
+	fingerprints(text: string): readonly string[];
 	/** Whether `text` is what `fingerprint` was made from, under whichever key it was made. */
 	matches(fingerprint: string, text: string): boolean;
 };
@@ -74,6 +76,7 @@ export const createPhiCipher = (keys: ReadonlyMap<string, Uint8Array>): PhiCiphe
 		const own = hkdfSync('sha256', keyOf(keyId), '', 'slotcast-fingerprint-1', KEY_BYTES);
 		return createHmac('sha256', Buffer.from(own)).update(text).digest('hex');
 	};
+	const print = (keyId: string, text: string): string => `${keyId}:${digest(keyId, text)}`;
 	return {
 		currentKeyId: ring.currentKeyId,
 		olderKeyIds: ring.olderKeyIds,
@@ -83,7 +86,9 @@ export const createPhiCipher = (keys: ReadonlyMap<string, Uint8Array>): PhiCiphe
 		open: (key, place, sealed) =>
 			decrypt(unwrap(key, place.patient), aadOfPlace(place), sealed).toString('utf8'),
 		rewrap: (key, patient) => wrap(unwrap(key, patient), patient),
-		fingerprint: (text) => `${ring.currentKeyId}:${digest(ring.currentKeyId, text)}`,
+		fingerprint: (text) => print(ring.currentKeyId, text),
+		fingerprints: (text) =>
+			[ring.currentKeyId, ...ring.olderKeyIds].map((keyId) => print(keyId, text)),
 		matches: (fingerprint, text) => {
 			const end = fingerprint.lastIndexOf(':');
 			const keyId = fingerprint.slice(0, Math.max(end, 0));

@@ -22,12 +22,14 @@ type Deps = {
 	readonly phi: PhiCipher;
 	readonly clock: Clock;
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
+	/** H42: visits to come that one person may have. */
+	readonly maxVisits: number;
 	/** May fail: asked again from Postgres. */
 	readonly enqueue: (bookingId: BookingId) => Promise<void>;
 };
 
 export const confirmBooking =
-	({ sql, phi, clock, publish, enqueue }: Deps) =>
+	({ sql, phi, clock, maxVisits, publish, enqueue }: Deps) =>
 	async (
 		device: DeviceKey,
 		command: ConfirmBooking
@@ -43,6 +45,7 @@ export const confirmBooking =
 			command,
 			bookingId,
 			patientId,
+			maxVisits,
 			linkOf: (bookUrl) => handOverUrl(bookUrl, bookingId),
 			handOverMs: HAND_OVER_MS
 		});

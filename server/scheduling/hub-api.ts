@@ -3,6 +3,7 @@
 import type { HubApi } from '#domain/api.ts';
 import { MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
 import type { BookingId, ScheduleId } from '#domain/ids.ts';
+import { MAX_VISITS_PER_PERSON } from '#domain/person.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { SourceDesk } from '#domain/source-desk.ts';
 import type { HubStatus, QueueStatus } from '#domain/status.ts';
@@ -54,6 +55,7 @@ export type HubApiDeps = {
 		readonly holdTtlMs: number;
 		readonly maxHoldsPerDevice: number;
 		readonly maxHoldsPerHour?: number;
+		readonly maxVisitsPerPerson?: number;
 	};
 };
 
@@ -87,6 +89,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 			sql,
 			phi,
 			clock: deps.clock,
+			maxVisits: config.maxVisitsPerPerson ?? MAX_VISITS_PER_PERSON,
 			publish,
 			enqueue: deps.enqueueBooking
 		}),

@@ -17,6 +17,7 @@ import {
 	type HeldRow
 } from './make-booking.ts';
 import { actAs, insertPatient } from './patients.ts';
+import { hasMostVisits, printsOf } from './person-limit.ts';
 import { findRequest, keepRequest, lockDevice } from './requests.ts';
 
 export type ConfirmRequest = {
@@ -25,6 +26,8 @@ export type ConfirmRequest = {
 	/** Ids for what is to be made; unused when the request is a repeat. */
 	readonly bookingId: BookingId;
 	readonly patientId: PatientId;
+	/** Visits to come that one person may have. */
+	readonly maxVisits: number;
 } & Pick<BookingRequest, 'linkOf' | 'handOverMs'>;
 
 export type Confirmed = {
@@ -41,7 +44,7 @@ const textOf = ({ holdId, kind, patient }: ConfirmBooking): string =>
 const confirmNow = async (
 	tx: Tx,
 	phi: PhiCipher,
-	asked: ConfirmRequest,
+	asked: ConfirmRequest & { readonly person: string },
 	hold: HeldRow
 ): Promise<Confirmed | null> => {
 	const { command, ...more } = asked;
@@ -73,7 +76,7 @@ export const confirmHold = (
 	sql: Sql,
 	phi: PhiCipher,
 	asked: ConfirmRequest
-): Promise<Result<Confirmed, 'hold_unknown' | 'hold_expired' | 'request_reused'>> =>
+): Promise<Result<Confirmed, 'hold_unknown' | 'hold_expired' | 'visit_limit' | 'request_reused'>> =>
 	sql.begin(async (tx) => {
 		await actAs(tx, `device:${asked.device}`);
 		await lockDevice(tx, asked.device);
@@ -90,6 +93,8 @@ export const confirmHold = (
 			return refuse('hold_expired');
 		}
 		if (hold.state !== 'held') return refuse('hold_unknown');
-		const confirmed = await confirmNow(tx, phi, asked, hold);
+		const person = printsOf(phi, asked.command.patient);
+		if (await hasMostVisits(tx, person, asked.maxVisits)) return refuse('visit_limit');
+		const confirmed = await confirmNow(tx, phi, { ...asked, person: person.print }, hold);
 		return confirmed === null ? refuse('hold_expired') : ok(confirmed);
 	});

@@ -16,6 +16,8 @@ export type BookingRequest = {
 	readonly patientId: PatientId;
 	/** Whether the patient gave an e-mail address; a moved visit has that of the old one. */
 	readonly hasEmail: boolean;
+	/** Keyed digest of who it is (H42); a moved visit has that of the old one. */
+	readonly person: string | null;
 	/** The visit that this one takes the place of once the clinic has booked it; null = none. */
 	readonly replaces: BookingId | null;
 	/** The publisher's page for a slot, with our referral; null when there is none to link to. */
@@ -114,14 +116,15 @@ const insertBooking = async (
 	await tx`
 		insert into bookings (id, hold_id, slot_id, fence, schedule_id, source_id, patient_id,
 			device_key, state, kind, starts_at, ends_at, exclusive, rejected_because, link_url, phone,
-			settled_at, replaces, has_email)
+			settled_at, replaces, has_email, person)
 		select ${asked.bookingId}, h.id, s.id, h.fence, s.schedule_id, s.source_id,
 			${asked.patientId},
 			coalesce((select o.device_key from bookings o where o.id = ${asked.replaces}), h.device_key),
 			${made.state}, ${asked.kind}, s.starts_at,
 			s.ends_at, ${place.capacity === 1}, ${isRejected ? 'slot_taken' : null}, ${made.linkUrl},
 			s.book_phone, case when ${isRejected} then clock_timestamp() end, ${asked.replaces},
-			coalesce((select o.has_email from bookings o where o.id = ${asked.replaces}), ${asked.hasEmail})
+			coalesce((select o.has_email from bookings o where o.id = ${asked.replaces}), ${asked.hasEmail}),
+			coalesce((select o.person from bookings o where o.id = ${asked.replaces}), ${asked.person})
 		from holds h join slots s on s.id = h.slot_id
 		where h.id = ${asked.holdId}`;
 };

@@ -64,6 +64,7 @@ const moveNow = async (
 		kind: old.kind,
 		bookingId,
 		patientId: old.patientId,
+		person: null,
 		replaces: command.bookingId,
 		hasEmail: false,
 		linkOf: () => null,

@@ -116,6 +116,7 @@ export const shredPatient = (sql: Sql, id: PatientId): Promise<boolean> =>
 		const rows = await tx`
 			update patients set wrapped_key = '', details = '', version = version + 1
 			where id = ${id} returning id`;
+		await tx`update bookings set person = null where patient_id = ${id}`;
 		if (rows.length > 0) await appendAudit(tx, actor, 'patient_shredded', [id]);
 		return rows.length > 0;
 	});

@@ -47,7 +47,9 @@ const visit = async (): Promise<void> => {
 	const isHeld = hold.statusCode < 300;
 	if (isMeasured) (isHeld ? held : refused).push(hold.ms);
 	if (!isHeld) return;
-	const command = { requestId: randomUUID(), kind: 'video', patient };
+	// Another person for each: one person’s bookings wait for each other (H42).
+	const someone = { ...patient, familyName: `Bench ${randomUUID()}` };
+	const command = { requestId: randomUUID(), kind: 'video', patient: someone };
 	const made = await post(`/api/v1/holds/${hold.answer.id}/confirm`, cookie, command);
 	if (isMeasured && made.statusCode < 300) confirmed.push(made.ms);
 };

@@ -9,7 +9,7 @@ import { createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
 import { createHubApi } from '#server/scheduling/hub-api.ts';
 import type { Random } from '../support/random.ts';
 import type { Answer } from './history.ts';
-import { details, isUnreached, lostAnswer, type Heard, type Way, type Wish } from './way.ts';
+import { detailsFor, isUnreached, lostAnswer, type Heard, type Way, type Wish } from './way.ts';
 import { makeDesk } from '../scheduling/world.ts';
 
 export type DirectWayOptions = {
@@ -68,7 +68,7 @@ export const createDirectWay = (options: DirectWayOptions): Way => {
 		if (wish.op === 'release') return hub.releaseHold(device, holdId);
 		if (wish.op === 'extend') return hub.extendHold(device, holdId);
 		const more = { email: null, reason: null, planId: null, forWhom: 'me' } as const;
-		const patient = { ...details, ...more };
+		const patient = { ...detailsFor(holdId), ...more };
 		return hub.confirmBooking(device, { holdId, requestId, kind: 'video', patient });
 	};
 	return {

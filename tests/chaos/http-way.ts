@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 import { z } from 'zod';
 import type { Random } from '../support/random.ts';
 import type { Answer } from './history.ts';
-import { details, isUnreached, lostAnswer, type Heard, type Way, type Wish } from './way.ts';
+import { detailsFor, isUnreached, lostAnswer, type Heard, type Way, type Wish } from './way.ts';
 
 const TIMEOUT_MS = 4_000;
 
@@ -38,7 +38,7 @@ const requestOf = ({ op, slotId, key, holdId }: Wish) => {
 		case 'extend':
 			return { method: 'POST', path: `/api/v1/holds/${holdId}/extend`, body: {} } as const;
 		default: {
-			const body = { requestId: key, kind: 'video', patient: details };
+			const body = { requestId: key, kind: 'video', patient: detailsFor(holdId ?? '') };
 			return { method: 'POST', path: `/api/v1/holds/${holdId}/confirm`, body } as const;
 		}
 	}

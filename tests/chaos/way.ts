@@ -33,10 +33,10 @@ export const lostAnswer = (wasReached: boolean): Heard => ({
 export const isUnreached = (error: unknown): boolean =>
 	error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 
-/** Invented; only that it is encrypted and carried matters. */
-export const details = {
+/** Invented, and another person for each hold; only that it is encrypted and carried matters. */
+export const detailsFor = (holdId: string) => ({
 	givenName: 'Chaos',
-	familyName: 'Patient',
+	familyName: `Patient ${holdId}`,
 	bornOn: '1970-01-01',
 	phone: '+1 406 555 0100'
-};
+});

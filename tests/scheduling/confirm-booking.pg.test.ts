@@ -329,7 +329,7 @@ test('[P5] everything a person or clinic does works with no more rights than the
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
 			sources: makeDesk(sql),
-			config: { holdTtlMs: 60_000, maxHoldsPerDevice: 2 }
+			config: { holdTtlMs: 60_000, maxHoldsPerDevice: 2, maxVisitsPerPerson: 1_000 }
 		});
 		const [who] = await sql<{ name: string }[]>`select current_user as name`;
 		expect(who?.name).toBe(HUB_ROLE);

@@ -189,7 +189,7 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 	const published: RoomEntry<unknown>[] = [];
 	const queued: string[] = [];
 	const publish = (entries: readonly RoomEntry<unknown>[]) => void published.push(...entries);
-	const api = createHubApi({
+	const deps: HubApiDeps = {
 		sql,
 		publish,
 		clock: systemClock,
@@ -202,9 +202,16 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 		socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 		feedLagMs: () => null,
 		sources: makeDesk(sql),
-		config: { holdTtlMs: 300_000, maxHoldsPerDevice: 2, maxHoldsPerHour: 20 },
+		config: {
+			holdTtlMs: 300_000,
+			maxHoldsPerDevice: 2,
+			maxHoldsPerHour: 20,
+			// Tests book for one invented person again and again.
+			maxVisitsPerPerson: 1_000
+		},
 		...over
-	});
+	};
+	const api = createHubApi(deps);
 	await sql`insert into epochs (epoch, database_identity) values ('epoch-1', 'test')`;
 	const builders = createBuilders(sql);
 	const sourceId = await builders.addSource();
@@ -212,6 +219,7 @@ export const createWorld = async (over: Partial<HubApiDeps> = {}, pool = 20) => 
 	return mustClose('world', {
 		...builders,
 		api,
+		deps,
 		database,
 		phi,
 		publish,

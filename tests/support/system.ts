@@ -121,6 +121,8 @@ export const startSystem = async (
 		HUB_DRAIN_MS: '2000',
 		// All simulated clinics are one host.
 		HUB_HOST_CONCURRENCY: '50',
+		// Tests book for one invented person again and again.
+		HUB_MAX_VISITS_PER_PERSON: '1000',
 		DATABASE_URL: database.url,
 		REDIS_URL: redis.url,
 		HUB_REDIS_PREFIX: redis.prefix.replace(/[^a-z0-9-]/g, ''),

@@ -39,14 +39,18 @@ export const differences = (
 
 /** P1, P10: what is wrong with holds, bookings and the log; empty when all is well. */
 export const ledgerFaults = async ({ sql }: Pick<TestDatabase, 'sql'>): Promise<string[]> => {
+	// A hold that waited longer for its row than it was to last has held it at no instant.
 	const overlapping = await sql<{ slot_id: number }[]>`
-		select a.slot_id
-		from holds a
-		join holds b on b.slot_id = a.slot_id and b.fence > a.fence
-		join slots s on s.id = a.slot_id and s.capacity <= 1
-		where tstzrange(a.placed_at, least(coalesce(a.ended_at, 'infinity'), case
-				when a.state in ('held', 'released', 'expired') then a.expires_at else 'infinity' end))
-			&& tstzrange(b.placed_at, least(coalesce(b.ended_at, 'infinity'), b.expires_at))`;
+		with spans as (
+			select h.slot_id, h.fence, h.placed_at, least(coalesce(h.ended_at, 'infinity'), case
+				when h.state in ('held', 'released', 'expired') then h.expires_at else 'infinity' end)
+				as held_until, least(coalesce(h.ended_at, 'infinity'), h.expires_at) as live_until
+			from holds h join slots s on s.id = h.slot_id and s.capacity <= 1
+		)
+		select a.slot_id from spans a
+		join spans b on b.slot_id = a.slot_id and b.fence > a.fence
+		where a.placed_at < a.held_until and b.placed_at < b.live_until
+			and a.placed_at < b.live_until and b.placed_at < a.held_until`;
 	const holes = await sql<{ name: string; seq: number; logged: number }[]>`
 		select r.name, r.seq, count(l.seq)::int as logged
 		from rooms r left join change_log l on l.room_id = r.id

@@ -57,7 +57,7 @@ export const createPatient = (system: System, queues: Queues | null): Patient =>
 			socketCounts: () => ({ patients: 0, providers: 0, rooms: 0 }),
 			feedLagMs: () => null,
 			sources: makeDesk(sql),
-			config: { ...config, holdTtlMs }
+			config: { ...config, holdTtlMs, maxVisitsPerPerson: 1_000 }
 		});
 	const hold: Patient['hold'] = async (clinicKey, ttlMs = 300_000) => {
 		const [open] = await sql<{ id: SlotId }[]>`

@@ -153,6 +153,7 @@ export const createTwin = async (sql: Sql, model: Model): Promise<Twin> => {
 	};
 };
 
+const NO_LIMIT = 1_000_000;
 const limitsOf = ({ model }: Twin) => model.limits;
 const keyOfHold = (twin: Twin, id: HoldId): Key =>
 	must([...twin.holds].find(([, known]) => known === id))[0];
@@ -176,7 +177,14 @@ const confirmStep = async (twin: Twin, step: Extract<Step, { do: 'confirm' }>): 
 	});
 	const ids = { bookingId: Booking.parse(randomUUID()), patientId: PatientId.parse(randomUUID()) };
 	const { handOverMs } = twin.model;
-	const asked = { device: deviceOf(step.device), command, ...ids, linkOf: () => null, handOverMs };
+	const asked = {
+		device: deviceOf(step.device),
+		command,
+		...ids,
+		maxVisits: NO_LIMIT,
+		linkOf: () => null,
+		handOverMs
+	};
 	const made = await confirmHold(twin.sql, phi, asked);
 	if (!made.ok) return made.reason;
 	twin.bookings.set(step.hold, made.value.bookingId);

@@ -88,6 +88,7 @@ const confirm = async (event: RequestEvent) => {
 	}
 	// K20: all that the schema, which has no clock, could not know.
 	if (made.reason === 'bad_request') return fail(400, { values, wrong: bornLater, moved });
+	if (made.reason === 'visit_limit') return fail(409, { values, moved, hasTooMany: true });
 	const reason = made.reason === 'hold_unknown' ? 'hold_expired' : made.reason;
 	const lost = await explainLoss(hub, found.value.slotId, { reason, query: searchOf(event) });
 	return fail(410, { values, lost, moved });
