@@ -1,17 +1,10 @@
 // A closing: a clinic's word that a practitioner takes no (more) visits here, for today or until the
 // clinic says otherwise. Visits that are booked stay; times are shown to nobody.
 import type { ScheduleId } from './ids.ts';
-import type { Instant } from './time.ts';
 
 /** `today`: until midnight where the practitioner is. `off`: until taken back. */
 export const closings = ['today', 'off'] as const;
 export type Closing = (typeof closings)[number];
-
-/** Starts for which a schedule is closed, [from, to) in ms since 1970; ±Infinity = without end. */
-export type ClosedSpan = { readonly from: number; readonly to: number };
-
-export const isClosedAt = (span: ClosedSpan | null, startsAt: Instant): boolean =>
-	span !== null && startsAt >= span.from && startsAt < span.to;
 
 /** One practitioner's calendar as its clinic sees it. */
 export type ClinicSchedule = {

@@ -30,6 +30,8 @@ const CalEventType = z.strictObject({
 });
 export type CalEventType = z.infer<typeof CalEventType>;
 
+const sourceKey = z.string().regex(/^[a-z0-9-]{2,60}$/);
+
 const reference = z.string().regex(/^[A-Z][A-Za-z]{1,40}\/[A-Za-z0-9.-]{1,64}$/, 'not a reference');
 
 /** `fhir-operations`: whose `$find`, and what it is asked for. */
@@ -105,6 +107,10 @@ export const OperatorNotes = z.strictObject({
 	mapping: Mapping.optional(),
 	calEventTypes: z.array(CalEventType).min(1).max(50).optional(),
 	find: FhirFind.optional(),
+	/** E20: of twins the source with the lower rank is shown; 50 when left out. */
+	trustRank: z.int().min(1).max(100).optional(),
+	/** E20: keys of sources that list the same practitioners as this one. */
+	sameAs: z.array(sourceKey).min(1).max(50).optional(),
 	signIn: SignInRule.optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
@@ -112,7 +118,7 @@ export type OperatorNotes = z.infer<typeof OperatorNotes>;
 export const SourceSettings = z
 	.strictObject({
 		/** Stable name the operator chose, e.g. `big-sky-dermatology`. */
-		key: z.string().regex(/^[a-z0-9-]{2,60}$/),
+		key: sourceKey,
 		name: z.string().min(1).max(200),
 		kind: z.enum(sourceKinds),
 		/** The manifest, the FHIR base, the calendar feed: what docs/connectors/ says of the kind. */

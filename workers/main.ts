@@ -15,6 +15,7 @@ import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
+import { settleTwins } from '#server/scheduling/settle-twins.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
@@ -182,7 +183,8 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 		repair: repairPolls({ sql, queues, clock: systemClock }),
 		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),
 		episodes: lookAtIdleEpisodes({ sql, addAlerts }),
-		watch: watchSources({ sql, log })
+		watch: watchSources({ sql, log }),
+		twins: settleTwins({ sql, publish: feed.publish, addAlerts })
 	});
 
 type PolicyParts = {

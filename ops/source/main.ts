@@ -25,12 +25,13 @@ import {
 import { findPushSource } from '#server/store/push.ts';
 import { turnPushKey } from '#server/store/push-keys.ts';
 import { readConnectorSecret } from '#server/store/source-secrets.ts';
+import { readTwinTrace } from '#server/store/twins.ts';
 import { readSource } from '#server/store/sources.ts';
 import { readCounts, readSourceStatuses } from '#server/store/status.ts';
 import { askOnce } from '#workers/connectors/ask-once.ts';
 import { commitReread, rereadAnswer } from '#workers/jobs/replay-answer.ts';
 import { readCommand, usage, WrongUse, type Command } from './read-command.ts';
-import { answerLines, listedOf, listText, replayText, reportText } from './show.ts';
+import { answerLines, listedOf, listText, replayText, twinText, reportText } from './show.ts';
 
 export const exitCodes = {
 	done: 0,
@@ -206,6 +207,9 @@ const runStored = async (sql: Sql, config: Config, command: Stored): Promise<Ref
 		}
 		case 'replay':
 			return await runReplay({ sql, config }, command);
+		case 'twins':
+			say(twinText(await readTwinTrace(sql, command.key)));
+			return ok(null);
 		case 'push-key':
 			return await runPushKey({ sql, config }, command.key);
 		case 'remove':

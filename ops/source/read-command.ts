@@ -17,6 +17,7 @@ export const usage = `slotcast source <command>          also: npm run source --
   replay <key> [--at <instant>] [--commit]
                                read a kept answer again, without asking the source: what it would
                                change; with --commit it is applied like a poll
+  twins [<key>]                which practitioners several sources list, which source is shown, and why
   push-key <key>               make the key it pushes with and show it once; the last one counts too
 
   kind                ${sourceKinds.join(', ')}
@@ -64,6 +65,7 @@ export type Command =
 			readonly at: Instant | null;
 			readonly commits: boolean;
 	  }
+	| { readonly name: 'twins'; readonly key: string | null }
 	| { readonly name: 'push-key'; readonly key: string }
 	| { readonly name: 'remove'; readonly key: string; readonly isSure: boolean };
 
@@ -198,6 +200,8 @@ export const readCommand = (args: readonly string[]): Command => {
 			if (!because.success) throw new WrongUse('Say why: --because "their calendar is moving".');
 			return { name, key, because: because.data };
 		}
+		case 'twins':
+			return { name, key: positionalsOf(rest, Math.min(rest.length, 1))[0] ?? null };
 		case 'resume':
 		case 'push-key':
 			return { name, key: positionalsOf(rest, 1)[0] ?? '' };

@@ -5,6 +5,7 @@ import type { SlotChange } from '#domain/slot-diff.ts';
 import { reportOf, type TryReport } from '#domain/source-desk.ts';
 import { MINUTE_MS, SECOND_MS, type Instant } from '#domain/time.ts';
 import type { SourceStatusRow } from '#server/store/status.ts';
+import type { TwinTrace } from '#server/store/twins.ts';
 import type { Reread } from '#workers/jobs/replay-answer.ts';
 
 /** Provider text is text: no sign that a terminal would obey is printed. */
@@ -154,3 +155,14 @@ export const listText = (sources: readonly ListedSource[], asOf: Instant): strin
 	});
 	return `${[...lines, ...why.map(plain)].join('\n')}\n`;
 };
+
+/** For people: one line a decision, newest first. */
+export const twinText = (traces: readonly TwinTrace[]): string =>
+	traces.length === 0
+		? 'No practitioner is listed by several sources.\n'
+		: traces
+				.map(({ at, source, practitionerName, because }) =>
+					plain(`${new Date(at).toISOString()}  ${source}  ${practitionerName}  ${because}`)
+				)
+				.map((line) => `${line}\n`)
+				.join('');

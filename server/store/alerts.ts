@@ -75,7 +75,7 @@ export const readSupply = async (
 				(array_agg(t.minute order by t.minute) filter (where t.state = 1))[1:200] as minutes
 			from (
 				select s.taken_at, s.changed_at, start_minute(s.starts_at)::integer as minute,
-					case when c.closed @> s.starts_at then 0 else 1 end * slot_state(s.status, s.remaining, case when s.claim_untils = '{}' then 0
+					case when c.hidden @> s.starts_at then 0 else 1 end * slot_state(s.status, s.remaining, case when s.claim_untils = '{}' then 0
 						else live_claims(s.claim_untils, now.at) end, false) as state
 				from slots s
 				where s.schedule_id = c.id and s.removed_at is null and s.starts_at > now.at

@@ -48,7 +48,7 @@ export type ScheduleRow = {
 	/** When its source last gave a good answer; null = never. */
 	readonly checkedAt: Instant | null;
 	readonly freshForMs: number;
-	/** K26: its clinic has taken it off. */
+	/** Its clinic has taken it off (K26), or a twin is shown instead (E20). */
 	readonly isOff: boolean;
 	/** K25: until then it takes no more visits here; null = it takes them. */
 	readonly closedUntil: Instant | null;
@@ -58,8 +58,8 @@ const scheduleColumns = (sql: Queryable) => sql`
 	c.id, c.source_id as "sourceId", c.practitioner_name as "practitionerName",
 	c.organization_name as "organizationName", c.kinds, c.languages, c.regions,
 	c.specialty_ids as "specialtyIds", c.plan_ids as "planIds", c.zone, c.phone, o.booking,
-	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs", upper_inf(c.closed) as "isOff",
-	case when c.closed @> clock_timestamp() then upper(c.closed) end as "closedUntil"`;
+	o.checked_at as "checkedAt", o.fresh_for_ms as "freshForMs", upper_inf(c.hidden) as "isOff",
+	case when c.hidden @> clock_timestamp() then upper(c.hidden) end as "closedUntil"`;
 
 /**
  * Providers whose times are offered in any of the rooms. Those of a paused source stay, with their age
@@ -123,14 +123,14 @@ export const readOpenSlots = async (
 					from slots s join sources o on o.id = s.source_id
 						join schedules c on c.id = s.schedule_id
 					where s.schedule_id = any (${[...schedules]}::bigint[])
-						and s.removed_at is null and not c.closed @> s.starts_at
+						and s.removed_at is null and not c.hidden @> s.starts_at
 						and s.starts_at > ${at}::timestamptz + o.min_notice
 						and s.starts_at < ${at}::timestamptz + ${windowMs} * interval '1 millisecond'
 						and ((s.status = 'free' and s.remaining > 0) or s.status = 'busy-tentative')
 					order by s.starts_at, s.id`.values()
 			);
 
-/** One slot, in whatever state (0 = no longer listed, or closed); undefined = never heard of it. */
+/** One slot, in whatever state (0 = no longer listed, or hidden); undefined = never heard of it. */
 export const readWireSlot = async (
 	sql: Queryable,
 	id: SlotId,
@@ -139,9 +139,9 @@ export const readWireSlot = async (
 	asWire(
 		await sql`
 			select id, schedule_id, start_minute, slot_minutes,
-				case when state = ${slotStates.open} and is_closed then 0 else state end, places
+				case when state = ${slotStates.open} and is_hidden then 0 else state end, places
 			from (
-				select ${wireColumns(sql, at)}, c.closed @> s.starts_at as is_closed
+				select ${wireColumns(sql, at)}, c.hidden @> s.starts_at as is_hidden
 				from slots s join schedules c on c.id = s.schedule_id where s.id = ${id}
 			) slot`.values()
 	)[0];
@@ -150,7 +150,7 @@ const wantedAt = (minute: number): Instant => toInstant(minute * MINUTE_MS);
 
 const isOpen = (sql: Queryable, at: Instant) => sql`
 	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}::timestamptz + o.min_notice
-	and ${liveClaims(sql, at)} < s.remaining and not k.closed @> s.starts_at`;
+	and ${liveClaims(sql, at)} < s.remaining and not k.hidden @> s.starts_at`;
 
 /** Open times near an instant: those of `first` before all others, then by distance. */
 export const readNearestSlots = async (

@@ -72,7 +72,7 @@ export const readClinicDays = (sql: Queryable, id: SourceId, zone: string): Prom
 		), seen as (
 			select (s.starts_at at time zone ${zone})::date as day,
 				s.starts_at > clock_timestamp() as is_ahead, s.removed_at is not null as is_removed,
-				case when c.closed @> s.starts_at and s.claim_untils = '{}' and s.status = 'free' then 0
+				case when c.hidden @> s.starts_at and s.claim_untils = '{}' and s.status = 'free' then 0
 					else slot_state(s.status, s.remaining, case when s.claim_untils = '{}' then 0
 						else live_claims(s.claim_untils, clock_timestamp()) end, false) end as state
 			from slots s join schedules c on c.id = s.schedule_id, today

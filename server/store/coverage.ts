@@ -14,14 +14,14 @@ const withoutTime = ({ asOf: _, ...source }: Row): CoveredSource => source;
 export const readCoverage = async (sql: Queryable, region: string | null): Promise<Coverage> => {
 	const rows = await sql<Row[]>`
 		with here as (
-			select c.id, c.source_id, c.closed from schedules c
+			select c.id, c.source_id, c.hidden from schedules c
 			where ${region}::text is null or c.regions = '{}' or ${region} = any (c.regions)
 		), open as (
 			select h.source_id, count(distinct h.id)::int as providers,
 				count(s.id)::int as times
 			from here h left join slots s on s.schedule_id = h.id
 				and s.removed_at is null and s.status = 'free' and s.starts_at > clock_timestamp()
-				and not h.closed @> s.starts_at
+				and not h.hidden @> s.starts_at
 				and (s.claim_untils = '{}'
 					or live_claims(s.claim_untils, clock_timestamp()) < s.remaining)
 			group by h.source_id

@@ -2,7 +2,7 @@
 import { roomsOf, type RoomName } from '#domain/room.ts';
 import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
 import type { RoomId, ScheduleId, SourceId } from '#domain/ids.ts';
-import type { ClosedSpan } from '#domain/closing.ts';
+import type { HiddenSpan } from '#domain/hidden-span.ts';
 import { must } from '#domain/result.ts';
 import type { Queryable, Tx } from '../platform/postgres.ts';
 import { roomIds } from './change-log.ts';
@@ -14,8 +14,8 @@ export type ScheduleRooms = {
 	readonly stayed: readonly RoomId[];
 	readonly joined: readonly RoomId[];
 	readonly left: readonly RoomId[];
-	/** K25: starts that its clinic has closed. */
-	readonly closed: ClosedSpan | null;
+	/** Starts that nobody is shown (K25, E20). */
+	readonly hidden: HiddenSpan | null;
 };
 
 /**
@@ -31,16 +31,16 @@ type Row = ScheduleFact & {
 	readonly id: ScheduleId;
 	readonly roomIds: readonly RoomId[];
 	/** ms since 1970; null inside = without end. */
-	readonly closed: { readonly from: number | null; readonly to: number | null } | null;
+	readonly hidden: { readonly from: number | null; readonly to: number | null } | null;
 };
 
-const closedColumn = (sql: Queryable) => sql`
-	case when not isempty(schedules.closed) then jsonb_build_object(
-		'from', extract(epoch from lower(schedules.closed)) * 1000,
-		'to', extract(epoch from upper(schedules.closed)) * 1000) end as closed`;
+const hiddenColumn = (sql: Queryable) => sql`
+	case when not isempty(schedules.hidden) then jsonb_build_object(
+		'from', extract(epoch from lower(schedules.hidden)) * 1000,
+		'to', extract(epoch from upper(schedules.hidden)) * 1000) end as hidden`;
 
-const spanOf = ({ closed }: Pick<Row, 'closed'>): ClosedSpan | null =>
-	closed === null ? null : { from: closed.from ?? -Infinity, to: closed.to ?? Infinity };
+const spanOf = ({ hidden }: Pick<Row, 'hidden'>): HiddenSpan | null =>
+	hidden === null ? null : { from: hidden.from ?? -Infinity, to: hidden.to ?? Infinity };
 
 const readRows = (
 	tx: Queryable,
@@ -50,7 +50,7 @@ const readRows = (
 	select id, key, practitioner_name as "practitionerName", practitioner_npi as "practitionerNpi",
 		organization_name as "organizationName", specialty_ids as "specialtyIds", regions, kinds,
 		languages, plan_ids as "planIds", zone, phone, room_ids as "roomIds",
-		${closedColumn(tx)}
+		${hiddenColumn(tx)}
 	from schedules where source_id = ${sourceId} and key = any(${[...keys]})`;
 
 type Placed = { readonly fact: ScheduleFact; readonly rooms: readonly RoomId[] };
@@ -62,9 +62,9 @@ const write = async (
 	tx: Tx,
 	sourceId: SourceId,
 	placed: readonly Placed[]
-): Promise<Map<string, { readonly id: ScheduleId; readonly closed: ClosedSpan | null }>> => {
+): Promise<Map<string, { readonly id: ScheduleId; readonly hidden: HiddenSpan | null }>> => {
 	const json = placed.map(({ fact, rooms }) => ({ ...fact, rooms }));
-	const rows = await tx<Pick<Row, 'key' | 'id' | 'closed'>[]>`
+	const rows = await tx<Pick<Row, 'key' | 'id' | 'hidden'>[]>`
 		insert into schedules (source_id, key, practitioner_name, practitioner_npi,
 			organization_name, specialty_ids, regions, kinds, languages, plan_ids, zone, phone, room_ids,
 			closed)
@@ -85,8 +85,8 @@ const write = async (
 			kinds = excluded.kinds, languages = excluded.languages, plan_ids = excluded.plan_ids,
 			zone = excluded.zone, phone = excluded.phone, room_ids = excluded.room_ids,
 			changed_at = clock_timestamp()
-		returning key, id, ${closedColumn(tx)}`;
-	return new Map(rows.map((row) => [row.key, { id: row.id, closed: spanOf(row) }]));
+		returning key, id, ${hiddenColumn(tx)}`;
+	return new Map(rows.map((row) => [row.key, { id: row.id, hidden: spanOf(row) }]));
 };
 
 const roomsFor = (fact: ScheduleFact, rooms: ReadonlyMap<RoomName, RoomId>): RoomId[] =>
@@ -124,7 +124,7 @@ export const syncSchedules = async (
 			stayed: row.roomIds,
 			joined: [],
 			left: [],
-			closed: spanOf(row)
+			hidden: spanOf(row)
 		});
 	}
 	if (changed.length === 0) return found;
@@ -132,14 +132,14 @@ export const syncSchedules = async (
 	for (const { fact, rooms: now } of changed) {
 		const before = known.get(fact.key)?.roomIds ?? [];
 		const isNew = !known.has(fact.key);
-		const { id, closed } = must(ids.get(fact.key), 'schedule');
+		const { id, hidden } = must(ids.get(fact.key), 'schedule');
 		found.set(fact.key, {
 			id,
 			// Nobody was told of a new schedule: its slots are ordinary news, not a move.
 			stayed: isNew ? now : now.filter((room) => before.includes(room)),
 			joined: isNew ? [] : now.filter((room) => !before.includes(room)),
 			left: before.filter((room) => !now.includes(room)),
-			closed
+			hidden
 		});
 	}
 	return found;

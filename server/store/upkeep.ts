@@ -83,6 +83,8 @@ export type PurgeCounts = {
 const REQUEST_DAYS = 7;
 /** Days a device's notices and a schedule's ended episodes are kept. */
 const NOTICE_DAYS = 7;
+/** Days it can be seen why a twin was shown. */
+const TRACE_DAYS = 90;
 /** Days an ended hold without a booking is kept; limits per hour look back one hour. */
 const HOLD_DAYS = 2;
 
@@ -156,6 +158,10 @@ export const purgeOld = async (sql: Sql, limits: UpkeepLimits): Promise<PurgeCou
 			where e.ended_at < ${before(NOTICE_DAYS)}
 				and not exists (select 1 from alert_notices n where n.episode_id = e.id)
 			limit ${ROWS_PER_DELETE})`
+	);
+	await deleteAll(
+		() => sql`delete from twin_trace where id in (
+			select id from twin_trace where at < ${before(TRACE_DAYS)} limit ${ROWS_PER_DELETE})`
 	);
 	await dropOldDrafts(sql);
 	await dropOldRawAnswers(sql);

@@ -174,7 +174,7 @@ export const readFreeTimes = (
 		join slots s on s.schedule_id = c.id
 		join sources o on o.id = c.source_id
 		where s.status = 'free' and s.removed_at is null and o.enabled
-			and not c.closed @> s.starts_at
+			and not c.hidden @> s.starts_at
 			and s.starts_at > clock_timestamp()
 				+ greatest(o.min_notice, ${leadMs} * interval '1 millisecond')
 			and o.checked_at > clock_timestamp() - o.fresh_for_ms * interval '1 millisecond'

@@ -1,6 +1,6 @@
 // Slots and schedules that changed, written inside a transaction together with one numbered entry per
 // room: what a poll's commit and a push have in common.
-import { isClosedAt } from '#domain/closing.ts';
+import { isHiddenAt } from '#domain/hidden-span.ts';
 import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { must } from '#domain/result.ts';
@@ -106,9 +106,9 @@ const tellMoves = async (
 	}
 	if (moved.size === 0) return;
 	for (const slot of await slotRows.readUpcoming(tx, [...moved.keys()])) {
-		const { left, joined, closed } = must(moved.get(slot.scheduleId), 'schedule');
+		const { left, joined, hidden } = must(moved.get(slot.scheduleId), 'schedule');
 		const view = wireViewOf(slot);
-		if (view.state === slotStates.gone || isClosedAt(closed, slot.startsAt)) continue;
+		if (view.state === slotStates.gone || isHiddenAt(hidden, slot.startsAt)) continue;
 		tell(news, left, [slot.id, slotStates.gone]);
 		if (view.state !== slotStates.taken) tell(news, joined, wireSlotOf(slot, view));
 	}
@@ -167,8 +167,8 @@ export const writeChanges = async (
 	const told = await writeSlots(tx, sourceId, decideAll(changes, locked), schedules);
 	const news: RoomNews = new Map();
 	for (const slot of told) {
-		// K25: nobody is shown what its clinic has closed.
-		if (isClosedAt(slot.schedule.closed, slot.startsAt)) continue;
+		// K25, E20: nobody is shown what is hidden.
+		if (isHiddenAt(slot.schedule.hidden, slot.startsAt)) continue;
 		const { before, after } = slot.outcome;
 		const change = wireNewsOf(slot, before, after);
 		if (change !== null) tell(news, slot.schedule.stayed, change);

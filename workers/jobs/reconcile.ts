@@ -23,6 +23,8 @@ export const REPAIR_EVERY_MS = 5 * SECOND_MS;
 export const BOOKINGS_EVERY_MS = 2 * SECOND_MS;
 export const EPISODES_EVERY_MS = MINUTE_MS;
 export const ALARM_EVERY_MS = 15 * SECOND_MS;
+/** Whoever was the only one to list a practitioner and is gone is made up for within this time. */
+const TWINS_EVERY_MS = 10 * SECOND_MS;
 
 const SWEEP_LIMIT = 500;
 const SWEEPS_PER_RUN = 20;
@@ -172,6 +174,7 @@ export type ReconcileTasks = {
 	readonly bookings: () => Promise<unknown>;
 	readonly episodes: () => Promise<unknown>;
 	readonly watch: () => Promise<unknown>;
+	readonly twins: () => Promise<unknown>;
 };
 
 export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
@@ -180,5 +183,6 @@ export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: REPAIR, everyMs: REPAIR_EVERY_MS, run: tasks.repair },
 	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
-	{ name: 'watch-sources', everyMs: ALARM_EVERY_MS, run: tasks.watch }
+	{ name: 'watch-sources', everyMs: ALARM_EVERY_MS, run: tasks.watch },
+	{ name: 'settle-twins', everyMs: TWINS_EVERY_MS, run: tasks.twins }
 ];

@@ -175,7 +175,7 @@ test('[W7] running episodes that nobody looked at are looked at', async () => {
 	expect(looked).toEqual([id]);
 });
 
-test('[W7] the loops are the six that are told, each with its own beat', () => {
+test('[W7] the loops are the seven that are told, each with its own beat', () => {
 	const nothing = async () => {};
 	const loops = reconcileLoops({
 		sweep: nothing,
@@ -183,7 +183,8 @@ test('[W7] the loops are the six that are told, each with its own beat', () => {
 		repair: nothing,
 		bookings: nothing,
 		episodes: nothing,
-		watch: nothing
+		watch: nothing,
+		twins: nothing
 	});
 	expect(loops.map(({ name, everyMs }) => [name, everyMs])).toEqual([
 		['sweep-holds', 500],
@@ -191,6 +192,7 @@ test('[W7] the loops are the six that are told, each with its own beat', () => {
 		['repair-polls', 5_000],
 		['write-due-bookings', 2_000],
 		['look-at-episodes', 60_000],
-		['watch-sources', 15_000]
+		['watch-sources', 15_000],
+		['settle-twins', 10_000]
 	]);
 });

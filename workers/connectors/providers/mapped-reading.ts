@@ -1,6 +1,7 @@
 // Makes schedules and slots of a vendor's answers by its mapping. Pure: what cannot be read is
 // refused with a reason, and nothing throws.
 import { findSpecialty, isVisitKind } from '#domain/codes.ts';
+import { isNpi } from '#domain/npi.ts';
 import type { Mapping, MappedSchedules, MappedSlots } from '#domain/mapping.ts';
 import type { ScheduleFact } from '#domain/schedule.ts';
 import { isSlotStatus, type SlotFact, type SlotStatus } from '#domain/slot.ts';
@@ -69,7 +70,7 @@ const describe = (
 	const fact: ScheduleFact = {
 		...noted,
 		practitionerName: textBy(scope, rule.name) || noted.practitionerName,
-		practitionerNpi: /^\d{10}$/.test(npi) ? npi : null,
+		practitionerNpi: isNpi(npi) ? npi : null,
 		organizationName: textBy(scope, rule.organization) || noted.organizationName,
 		specialtyIds: specialty === undefined ? noted.specialtyIds : [specialty],
 		regions: noted.regions.length > 0 || state === undefined ? noted.regions : [state.code],

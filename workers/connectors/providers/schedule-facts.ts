@@ -10,6 +10,7 @@ import {
 	type Region,
 	type VisitKind
 } from '#domain/codes.ts';
+import { isNpi } from '#domain/npi.ts';
 import { sameSchedule, type ScheduleFact } from '#domain/schedule.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Directory } from './directory.ts';
@@ -76,7 +77,7 @@ const npiOf = (actors: Actors): string | null => {
 	);
 	for (const each of identifiers) {
 		const value = textOf(each['value'], 20);
-		if (each['system'] === 'http://hl7.org/fhir/sid/us-npi' && /^\d{10}$/.test(value)) return value;
+		if (each['system'] === 'http://hl7.org/fhir/sid/us-npi' && isNpi(value)) return value;
 	}
 	return null;
 };
