@@ -64,6 +64,20 @@ export const sameFact = (a: SlotFact, b: SlotFact): boolean =>
 	a.bookPhone === b.bookPhone &&
 	sameKinds(a.kinds, b.kinds);
 
+/** The number in a version that is one (most servers count), or null. */
+export const versionNumberOf = (version: string): number | null =>
+	/^\d{1,15}$/.test(version) ? Number(version) : null;
+
+type Versioned = Pick<SlotFact, 'version' | 'sourceSlotId'>;
+
+/** D8: an older version of the same record, by the source's own count; unknown = no. */
+export const isOlderVersion = (told: Versioned, known: Versioned): boolean => {
+	const [now, before] = [versionNumberOf(told.version), versionNumberOf(known.version)];
+	return (
+		told.sourceSlotId === known.sourceSlotId && now !== null && before !== null && now < before
+	);
+};
+
 /**
  * D3: of two records under one natural key the less available one counts, whichever was read
  * first. Believing "free" when the source also says "busy" would send people to a taken time.

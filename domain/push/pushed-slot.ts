@@ -1,7 +1,7 @@
 // A slot told in full by a push: only what says when it is and whether it is free. It may change what
 // we know of that slot; it never removes one, and never takes us back to an older version.
 import { z } from 'zod';
-import { isSlotStatus, slotStatuses, type SlotFact } from '../slot.ts';
+import { isSlotStatus, slotStatuses, versionNumberOf, type SlotFact } from '../slot.ts';
 import { parseOffsetInstant, toInstant, type Instant } from '../time.ts';
 
 /** As kept in the inbox until it was applied. */
@@ -86,9 +86,6 @@ export type Known = {
 /** Clocks in HTTP dates tell whole seconds: within one of them nobody knows which came first. */
 const DATE_GRAIN_MS = 1_000;
 
-const numberOf = (version: string): number | null =>
-	/^\d{1,15}$/.test(version) ? Number(version) : null;
-
 type Order = 'newer' | 'out_of_date' | 'unsure';
 
 const byTime = ({ updatedAt }: PushedSlot, { listedAt, toldAt }: Known): Order => {
@@ -99,8 +96,8 @@ const byTime = ({ updatedAt }: PushedSlot, { listedAt, toldAt }: Known): Order =
 };
 
 const orderOf = (pushed: PushedSlot, known: Known): Order => {
-	const before = known.fact === null ? null : numberOf(known.fact.version);
-	const now = numberOf(pushed.version);
+	const before = known.fact === null ? null : versionNumberOf(known.fact.version);
+	const now = versionNumberOf(pushed.version);
 	if (before === null || now === null) return byTime(pushed, known);
 	return now > before ? 'newer' : 'out_of_date';
 };

@@ -5,7 +5,7 @@ import type { RoomEntry } from '#domain/protocol.ts';
 import { slotStates } from '#domain/slot.ts';
 import type { Tx } from '../platform/postgres.ts';
 import { appendChanges, tell, type RoomNews } from './change-log.ts';
-import type { LockedSlot } from './slot-rows.ts';
+import type { UpcomingSlot } from './slot-rows.ts';
 import { goneView, wireNewsOf, wireViewOf } from './wire.ts';
 
 /** A schedule whose hidden span changed, before and after as Postgres writes ranges. */
@@ -16,13 +16,12 @@ export type Rehidden = {
 	readonly after: string;
 };
 
-type MovedSlot = LockedSlot & { readonly wasHidden: boolean; readonly isHidden: boolean };
+type MovedSlot = UpcomingSlot & { readonly wasHidden: boolean; readonly isHidden: boolean };
 
 /** Slots whose being hidden changed. Locked, so that a hold under way is told in its turn. */
 const readMoved = (tx: Tx, changed: readonly Rehidden[]): Promise<MovedSlot[]> => tx<MovedSlot[]>`
-	select s.id, s.key, s.schedule_id as "scheduleId", s.starts_at as "startsAt",
-		s.ends_at as "endsAt", s.status, s.remaining, false as "isRemoved", false as "isOwnNewer",
-		false as "isPushNewer",
+	select s.id, s.schedule_id as "scheduleId", s.starts_at as "startsAt",
+		s.ends_at as "endsAt", s.status, s.remaining, false as "isRemoved",
 		(select count(*)::int from unnest(s.claim_untils) u where u > clock_timestamp())
 			as "liveClaims",
 		x.before @> s.starts_at as "wasHidden", x.after @> s.starts_at as "isHidden"

@@ -1,9 +1,9 @@
 // Reading and writing many slots of one source at once: the rows behind a poll's commit.
 import type { ScheduleId, SlotId, SourceId } from '#domain/ids.ts';
 import type { SlotFact, SlotKey } from '#domain/slot.ts';
-import type { Instant } from '#domain/time.ts';
 import type { Tx } from '../platform/postgres.ts';
-import type { SlotBefore, SlotOutcome } from './slot-outcome.ts';
+import { VERSION_TRUST_MS, type SlotBefore, type SlotOutcome } from './slot-outcome.ts';
+import type { SlotFacts, SlotTimes } from './wire.ts';
 
 /** Rows in one statement: keeps its text below a few megabytes. */
 const ROWS_PER_STATEMENT = 5_000;
@@ -16,13 +16,10 @@ const inParts = <T>(list: readonly T[]): T[][] => {
 	return parts;
 };
 
-export type LockedSlot = SlotBefore & {
-	readonly id: SlotId;
-	readonly key: SlotKey;
-	readonly scheduleId: ScheduleId;
-	readonly startsAt: Instant;
-	readonly endsAt: Instant;
-};
+/** A locked slot that is told and not judged. */
+export type UpcomingSlot = SlotTimes & SlotFacts;
+
+export type LockedSlot = UpcomingSlot & SlotBefore & { readonly key: SlotKey };
 
 /** Locks the source's slots under these keys, in ascending id, until the transaction ends. */
 export const lockSlots = async (
@@ -39,7 +36,9 @@ export const lockSlots = async (
 					as "liveClaims",
 				own_changed_at > ${source.since}::text::timestamptz as "isOwnNewer",
 				${source.keepsPushed} and pushed_at > ${source.since}::text::timestamptz
-					as "isPushNewer"
+					as "isPushNewer", version, source_slot_id as "sourceSlotId",
+				changed_at > clock_timestamp() - ${VERSION_TRUST_MS} * interval '1 millisecond'
+					as "isRecent"
 			from slots where source_id = ${source.id} and key = any(${part})
 			order by id for update`;
 		for (const row of rows) found.set(row.key, row);
@@ -161,10 +160,9 @@ export const dropKnownClaims = async (
 export const readUpcoming = (
 	tx: Tx,
 	scheduleIds: readonly ScheduleId[]
-): Promise<readonly LockedSlot[]> => tx<LockedSlot[]>`
-	select id, key, schedule_id as "scheduleId", starts_at as "startsAt", ends_at as "endsAt",
-		status, remaining, false as "isRemoved", false as "isOwnNewer",
-		false as "isPushNewer",
+): Promise<readonly UpcomingSlot[]> => tx<UpcomingSlot[]>`
+	select id, schedule_id as "scheduleId", starts_at as "startsAt", ends_at as "endsAt",
+		status, remaining, false as "isRemoved",
 		(select count(*)::int from unnest(claim_untils) u where u > clock_timestamp()) as "liveClaims"
 	from slots
 	where schedule_id = any(${[...scheduleIds]}) and removed_at is null

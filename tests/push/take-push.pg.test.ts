@@ -55,7 +55,7 @@ beforeEach(async () => {
 	await teach();
 });
 
-const facts = () => [1, 2, 3].map((index) => makeFact(index, { version: '1' }));
+const facts = (version = '1') => [1, 2, 3].map((index) => makeFact(index, { version }));
 
 /** As a good poll leaves it behind: known, planned in an hour. */
 const teach = async (): Promise<void> => {
@@ -277,14 +277,26 @@ test('[Y7][Y13] a poll that began before a push keeps what it wrote, and the nex
 	expect(held.isPushed).toBe(false);
 	await send(take, event(1, busy(1, '2')));
 	await commitPush(database.sql, sourceId);
-	const done = await tryPoll(database.sql, sourceId, { facts: facts(), claim: held });
+	// Without versions only the order of begin and push tells.
+	const done = await tryPoll(database.sql, sourceId, { facts: facts(''), claim: held });
 	expect(done).toMatchObject({ ok: true, value: { kept: 1 } });
 	expect(await statuses()).toEqual(['busy', 'free', 'free']);
 	const next = await claim(database.sql, sourceId);
 	expect(next.isPushed).toBe(true);
-	await poll(database.sql, sourceId, { facts: facts(), claim: next });
+	await poll(database.sql, sourceId, { facts: facts(''), claim: next });
 	expect(await statuses()).toEqual(['free', 'free', 'free']);
 	expect((await claim(database.sql, sourceId)).isPushed).toBe(false);
+});
+
+test('[Y7][S32] a poll answered by a copy that lags behind does not undo a push', async () => {
+	const { take } = hub();
+	await begin(take);
+	await send(take, event(1, busy(1, '2')));
+	await commitPush(database.sql, sourceId);
+	await database.sql`update sources set next_poll_at = clock_timestamp()`;
+	const lagging = await poll(database.sql, sourceId, { facts: facts('1') });
+	expect(lagging).toMatchObject({ kept: 1, opened: 0 });
+	expect(await statuses()).toEqual(['busy', 'free', 'free']);
 });
 
 test('[Y8] a lost notification: the gap is told to the operator and asks for a poll at once', async () => {
@@ -430,8 +442,9 @@ test('[Y12] a webhook that was not sent is found by the net, and the source is p
 test('[Y13] the worker asks for everything after a push, and for changes again after that', async () => {
 	const { log } = createTestLog();
 	const { sql } = database;
+	let version = '1';
 	const connector = createFakeConnector(() =>
-		makeAnswer({ listing: { form: 'full', facts: facts() } })
+		makeAnswer({ listing: { form: 'full', facts: facts(version) } })
 	);
 	const connectors = ofEveryKind(connector);
 	const run = createPollSource({
@@ -451,6 +464,7 @@ test('[Y13] the worker asks for everything after a push, and for changes again a
 	expect([await pollNow(), await pollNow()]).toEqual([true, false]);
 	await send(take, event(1, busy(1, '2')));
 	await commitPush(sql, sourceId);
+	version = '3';
 	expect([await pollNow(), await pollNow()]).toEqual([true, false]);
 });
 

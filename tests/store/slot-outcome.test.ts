@@ -15,16 +15,26 @@ const times = {
 };
 const view = (state: WireView['state'], left = 0): WireView => ({ state, left });
 
+const unnumbered = { version: '', sourceSlotId: 'a' };
+
 const before = fc.record({
 	status: fc.constantFrom(...slotStatuses),
 	remaining: fc.nat({ max: 4 }),
 	isRemoved: fc.boolean(),
 	liveClaims: fc.nat({ max: 3 }),
 	isOwnNewer: fc.boolean(),
-	isPushNewer: fc.constant(false)
+	isPushNewer: fc.constant(false),
+	version: fc.constant(''),
+	sourceSlotId: fc.constant('a'),
+	isRecent: fc.boolean()
 });
 const fact = fc.option(
-	fc.record({ status: fc.constantFrom(...slotStatuses), remaining: fc.nat({ max: 4 }) })
+	fc.record({
+		status: fc.constantFrom(...slotStatuses),
+		remaining: fc.nat({ max: 4 }),
+		version: fc.constantFrom('', '3'),
+		sourceSlotId: fc.constant('a')
+	})
 );
 
 describe('what a viewer sees', () => {
@@ -117,10 +127,12 @@ describe('what a poll may do', () => {
 			isRemoved: false,
 			liveClaims: 0,
 			isOwnNewer: false,
-			isPushNewer: false
+			isPushNewer: false,
+			...unnumbered,
+			isRecent: true
 		});
-		const busy = { status: 'busy', remaining: 0 } as const;
-		const free = { status: 'free', remaining: 1 } as const;
+		const busy = { status: 'busy', remaining: 0, ...unnumbered } as const;
+		const free = { status: 'free', remaining: 1, ...unnumbered } as const;
 		expect(decideSlot(row('free', 1), busy).takenAt).toBe('now');
 		expect(decideSlot(row('free', 1), null).takenAt).toBe('now');
 		expect(decideSlot(row('busy-tentative', 0), busy).takenAt).toBe('now');
@@ -128,5 +140,26 @@ describe('what a poll may do', () => {
 		expect(decideSlot(row('busy', 0), null).takenAt).toBe('keep');
 		expect(decideSlot(row('busy', 0), free).takenAt).toBe('clear');
 		expect(decideSlot(null, busy).takenAt).toBe('keep');
+	});
+
+	test.each([
+		['older', '4', {}, true],
+		['the same', '5', {}, false],
+		['newer', '10', {}, false],
+		['older, but of another record', '4', { sourceSlotId: 'b' }, false],
+		['no number', 'abc', {}, false],
+		['untold', '', {}, false]
+	])('[S32][D8] a version that is %s', (_name, version, over, isKept) => {
+		fc.assert(
+			fc.property(before, fact, (row, told) => {
+				if (told === null) return;
+				const known = { ...row, isOwnNewer: false, version: '5', isRecent: true };
+				const outcome = decideSlot(known, { ...told, version, ...over });
+				expect(outcome.isKept).toBe(isKept);
+				if (isKept) expect(outcome.after).toEqual(outcome.before);
+				const old = { ...known, isRecent: false };
+				expect(decideSlot(old, { ...told, version, ...over }).isKept).toBe(false);
+			})
+		);
 	});
 });

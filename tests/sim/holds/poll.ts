@@ -75,10 +75,14 @@ export const commitPoll = (
 			isRemoved: slot.isRemoved,
 			liveClaims: liveClaims(slot, model.now),
 			isOwnNewer: slot.ownChangedAt > source.pollStartedAt,
-			// No source of the model pushes.
-			isPushNewer: false
+			// No source of the model pushes, or numbers its slots.
+			isPushNewer: false,
+			version: '',
+			sourceSlotId: '',
+			isRecent: false
 		};
-		if (decideSlot(row, fact).isKept) continue;
+		const told = fact === null ? null : { ...fact, version: '', sourceSlotId: '' };
+		if (decideSlot(row, told).isKept) continue;
 		slot.isRemoved = fact === null;
 		if (fact === null) continue;
 		slot.status = fact.status;
