@@ -48,7 +48,9 @@ export type ClinicChange =
 			readonly scheduleId: ScheduleId;
 			readonly startsAt: number;
 			readonly held: boolean;
-	  };
+	  }
+	/** People on the waiting list for any of the clinic's practitioners. */
+	| { readonly kind: 'waiting'; readonly count: number };
 
 /** One numbered entry of a room's change log. `seq` has no holes within (room, epoch). */
 export type RoomEntry<C = WireChange> = {

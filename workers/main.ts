@@ -12,6 +12,7 @@ import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
+import { countWaiting } from '#server/scheduling/count-waiting.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
@@ -184,7 +185,8 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),
 		episodes: lookAtIdleEpisodes({ sql, addAlerts }),
 		watch: watchSources({ sql, log }),
-		twins: settleTwins({ sql, publish: feed.publish, addAlerts })
+		twins: settleTwins({ sql, publish: feed.publish, addAlerts }),
+		counts: countWaiting({ sql, publish: feed.publish })
 	});
 
 type PolicyParts = {

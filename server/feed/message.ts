@@ -24,7 +24,7 @@ export type StampedMessage = {
 const number = z.int().min(0);
 const wireSlot = z.tuple([number, number, number, number, z.int().min(0).max(3), number]);
 const wireState = z.tuple([number, z.int().min(0).max(3)]);
-const clinicChange = z.looseObject({ kind: z.enum(['booking', 'hold']) });
+const clinicChange = z.looseObject({ kind: z.enum(['booking', 'hold', 'waiting']) });
 
 const FeedMessage = z.object({
 	epoch: z.string().max(60),

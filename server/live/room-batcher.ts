@@ -27,10 +27,14 @@ export const slotFolding: Folding<WireChange> = {
 	}
 };
 
-/** The console shows the latest state of a booking, and whether a slot is held. */
+const clinicKeyOf = (change: ClinicChange): string => {
+	if (change.kind === 'waiting') return 'waiting';
+	return change.kind === 'booking' ? `b${change.bookingId}` : `h${String(change.slotId)}`;
+};
+
+/** The console shows the latest state of a booking, whether a slot is held, and how many wait. */
 export const clinicFolding: Folding<ClinicChange> = {
-	keyOf: (change) =>
-		change.kind === 'booking' ? `b${change.bookingId}` : `h${String(change.slotId)}`,
+	keyOf: clinicKeyOf,
 	merge: (_, later) => later
 };
 

@@ -18,7 +18,7 @@ import {
 	type ClinicBookingRow
 } from '../store/clinic.ts';
 import { actAs, readPatients } from '../store/patients.ts';
-import { countWaiting } from '../store/waiting.ts';
+import { countWaiting } from '../store/waiting-counts.ts';
 
 type Deps = { readonly sql: Sql; readonly phi: PhiCipher };
 

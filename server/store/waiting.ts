@@ -1,5 +1,5 @@
 // The waiting list in Postgres: who stands in line, for what, and which hold is their offer.
-import type { DeviceKey, HoldId, ScheduleId, SlotId, SourceId, WaitingId } from '#domain/ids.ts';
+import type { DeviceKey, HoldId, ScheduleId, SlotId, WaitingId } from '#domain/ids.ts';
 import { checkInsurance } from '#domain/insurance.ts';
 import type { Instant } from '#domain/time.ts';
 import type { FreeTime, WaitingCriteria, Waiter, WaitingView } from '#domain/waiting.ts';
@@ -207,13 +207,4 @@ export const tryLockOffering = async (tx: Tx): Promise<boolean> => {
 	const [row] = await tx<{ locked: boolean }[]>`
 		select pg_try_advisory_xact_lock(hashtextextended('waiting offers', 2)) as locked`;
 	return row?.locked === true;
-};
-
-/** People in line for any of a source's providers. */
-export const countWaiting = async (sql: Queryable, sourceId: SourceId): Promise<number> => {
-	const [row] = await sql<{ count: number }[]>`
-		select count(*)::int as count from waiting_entries e
-		where e.state <> 'paused' and exists (select 1 from schedules c
-			where c.source_id = ${sourceId} and may_want(e, c))`;
-	return row?.count ?? 0;
 };

@@ -129,6 +129,16 @@ test('[V5] the console gets the latest state of a booking and of a hold', () => 
 	expect(foldEntries(entries, clinicFolding)).toEqual([booking('booked'), hold(false)]);
 });
 
+test('[F5][G15] of how many wait only the latest number is told', () => {
+	const waiting = (count: number): ClinicChange => ({ kind: 'waiting', count });
+	const entries = [1, 2, 3].map((count) => ({
+		room: 'clinic:1',
+		seq: count,
+		changes: [waiting(count)]
+	}));
+	expect(foldEntries(entries, clinicFolding)).toEqual([waiting(3)]);
+});
+
 test('[V7] batches follow each other without holes, entries known already are skipped', () => {
 	const random = randomFrom(20_261_121);
 	const { batcher, sent, advance } = setUp(0);

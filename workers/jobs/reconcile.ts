@@ -23,6 +23,8 @@ export const REPAIR_EVERY_MS = 5 * SECOND_MS;
 export const BOOKINGS_EVERY_MS = 2 * SECOND_MS;
 export const EPISODES_EVERY_MS = MINUTE_MS;
 export const ALARM_EVERY_MS = 15 * SECOND_MS;
+/** A console hears of a changed number within this time. */
+const COUNTS_EVERY_MS = SECOND_MS;
 /** Whoever was the only one to list a practitioner and is gone is made up for within this time. */
 const TWINS_EVERY_MS = 10 * SECOND_MS;
 
@@ -175,6 +177,7 @@ export type ReconcileTasks = {
 	readonly episodes: () => Promise<unknown>;
 	readonly watch: () => Promise<unknown>;
 	readonly twins: () => Promise<unknown>;
+	readonly counts: () => Promise<unknown>;
 };
 
 export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
@@ -184,5 +187,6 @@ export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
 	{ name: 'watch-sources', everyMs: ALARM_EVERY_MS, run: tasks.watch },
-	{ name: 'settle-twins', everyMs: TWINS_EVERY_MS, run: tasks.twins }
+	{ name: 'settle-twins', everyMs: TWINS_EVERY_MS, run: tasks.twins },
+	{ name: 'count-waiting', everyMs: COUNTS_EVERY_MS, run: tasks.counts }
 ];

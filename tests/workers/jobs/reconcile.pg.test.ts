@@ -175,7 +175,7 @@ test('[W7] running episodes that nobody looked at are looked at', async () => {
 	expect(looked).toEqual([id]);
 });
 
-test('[W7] the loops are the seven that are told, each with its own beat', () => {
+test('[W7] the loops are the eight that are told, each with its own beat', () => {
 	const nothing = async () => {};
 	const loops = reconcileLoops({
 		sweep: nothing,
@@ -184,7 +184,8 @@ test('[W7] the loops are the seven that are told, each with its own beat', () =>
 		bookings: nothing,
 		episodes: nothing,
 		watch: nothing,
-		twins: nothing
+		twins: nothing,
+		counts: nothing
 	});
 	expect(loops.map(({ name, everyMs }) => [name, everyMs])).toEqual([
 		['sweep-holds', 500],
@@ -193,6 +194,7 @@ test('[W7] the loops are the seven that are told, each with its own beat', () =>
 		['write-due-bookings', 2_000],
 		['look-at-episodes', 60_000],
 		['watch-sources', 15_000],
-		['settle-twins', 10_000]
+		['settle-twins', 10_000],
+		['count-waiting', 1_000]
 	]);
 });
