@@ -179,10 +179,13 @@ const hold = (state: State, ask: Ask): Reply => {
 	});
 };
 
+const versionOf = ({ status }: Booking): string => (status === 'booked' ? '1' : '2');
+
 const told = (state: State, booking: Booking): object => ({
 	...state.posted.get(booking.id),
 	resourceType: 'Appointment',
 	id: booking.id,
+	meta: { versionId: versionOf(booking) },
 	status: booking.status,
 	extension: [
 		{
@@ -203,6 +206,8 @@ const book = (state: State, ask: Ask): Reply => {
 	const parsed = Appointment.safeParse(resource);
 	const visit = visitOf(state, resource);
 	if (!parsed.success) return outcome(400, 'invalid');
+	if (state.dialect === 'ihe' && parsed.data['status'] === 'cancelled')
+		return cancelled(state, String(parsed.data['id']));
 	if (state.dialect === 'ihe' && given?.get('patient-resource') === undefined)
 		return outcome(400, 'required');
 	const id = typeof parsed.data['id'] === 'string' ? parsed.data['id'] : '';
@@ -220,6 +225,30 @@ const book = (state: State, ask: Ask): Reply => {
 	});
 };
 
+const referenceIn = (given: Given | null): string =>
+	z
+		.object({ reference: z.string() })
+		.safeParse(given?.get('appointment-reference')?.['valueReference']).data?.reference ?? '';
+
+const cancelled = (state: State, id: string): Reply => {
+	const booking = state.office.bookings().find((each) => each.id === id);
+	if (booking === undefined) return outcome(404, 'not-found');
+	if (!state.office.cancel(id)) return outcome(409, 'conflict');
+	return fhir(200, told(state, booking));
+};
+
+const cancel = (state: State, ask: Ask): Reply =>
+	cancelled(state, referenceIn(givenIn(ask)).replace('Appointment/', ''));
+
+/** Only that it is cancelled: nothing else of an appointment changes here. */
+const put = (state: State, ask: Ask, id: string): Reply => {
+	const booking = state.office.bookings().find((each) => each.id === id);
+	if (booking === undefined) return outcome(404, 'not-found');
+	if (ask.headers['if-match'] !== `W/"${versionOf(booking)}"`) return outcome(412, 'conflict');
+	const status = z.object({ status: z.string() }).safeParse(JSON.parse(ask.body)).data?.status;
+	return status === 'cancelled' ? cancelled(state, id) : outcome(422, 'business-rule');
+};
+
 const search = (state: State, ask: Ask): Reply => {
 	const wanted = ask.url.searchParams.get('identifier')?.split('|')[1];
 	const ours = state.office.bookings().filter(({ reference }) => reference === wanted);
@@ -233,12 +262,23 @@ const search = (state: State, ask: Ask): Reply => {
 	);
 };
 
+const read = (state: State, id: string): Reply => {
+	const booking = state.office.bookings().find((each) => each.id === id);
+	return booking === undefined ? outcome(404, 'not-found') : fhir(200, told(state, booking));
+};
+
 const route = (state: State, ask: Ask): Reply => {
 	const operation = ask.url.pathname.slice(OPERATIONS_PATH.length);
 	if (operation === '/Appointment/$find') return find(state, ask);
 	if (operation === '/Appointment/$hold' && ask.method === 'POST') return hold(state, ask);
 	if (operation === '/Appointment/$book' && ask.method === 'POST') return book(state, ask);
 	if (operation === '/Appointment' && ask.method === 'GET') return search(state, ask);
+	if (operation === '/Appointment/$cancel' && ask.method === 'POST' && state.dialect === 'medplum')
+		return cancel(state, ask);
+	const id = /^\/Appointment\/([\w-]+)$/.exec(operation)?.[1];
+	if (id !== undefined && ask.method === 'PUT' && state.dialect === 'argonaut')
+		return put(state, ask, id);
+	if (id !== undefined && ask.method === 'GET') return read(state, id);
 	return outcome(404, 'not-supported');
 };
 

@@ -4,6 +4,7 @@
 import { parseOffsetInstant, toInstant } from '#domain/time.ts';
 import type { CancelOrder, CancelOutcome, Connector } from '../connector.ts';
 import type { HttpClient } from '../http-client.ts';
+import type { Heard, Unheard } from '../http-faults.ts';
 import { isJson, textOf, type Json } from './fhir-shapes.ts';
 import {
 	askFhir,
@@ -69,7 +70,7 @@ const settledBy = (appointment: Json): CancelOutcome | null => {
 	return null;
 };
 
-const reason = {
+export const REASON = {
 	coding: [
 		{
 			system: 'http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason',
@@ -79,31 +80,38 @@ const reason = {
 	]
 };
 
-/** 'again' = it has another version by now. */
-const putCancelled = async (
+/** Sends one attempt; 'again' = the record has another version by now. */
+export type SendCancel = (
 	session: Session,
-	{ appointment, etag }: Known,
+	known: Known,
 	key: string
-): Promise<CancelOutcome | 'again'> => {
-	const heard = await askFhir(session, `Appointment/${textOf(appointment['id'])}`, {
-		method: 'PUT',
-		headers: {
-			'content-type': fhirType,
-			'idempotency-key': `"${key}"`,
-			...(etag !== null && { 'if-match': etag })
-		},
-		body: JSON.stringify({ ...appointment, status: 'cancelled', cancelationReason: reason })
-	});
+) => Promise<CancelOutcome | 'again'>;
+
+/** What an answer to a cancellation means. */
+export const meaningOfWrite = (heard: Heard | Unheard): CancelOutcome | 'again' => {
 	if (!heard.ok) return unconfirmed(heard.detail);
 	const { status } = heard;
 	if (status === 409 || status === 412) return 'again';
-	if (status < 300) return cancelled;
+	if (status >= 200 && status < 300) return cancelled;
 	if (status >= 500 || status === 408 || status === 429 || status < 400) {
 		return unconfirmed(`The clinic answered with an error (${status}).`);
 	}
 	// No such method, or none for us: the clinic takes changes in another way.
 	return refused([401, 403, 404, 405].includes(status) ? 'call_clinic' : 'clinic_refused');
 };
+
+export const putCancelled: SendCancel = async (session, { appointment, etag }, key) =>
+	meaningOfWrite(
+		await askFhir(session, `Appointment/${textOf(appointment['id'])}`, {
+			method: 'PUT',
+			headers: {
+				'content-type': fhirType,
+				'idempotency-key': `"${key}"`,
+				...(etag !== null && { 'if-match': etag })
+			},
+			body: JSON.stringify({ ...appointment, status: 'cancelled', cancelationReason: REASON })
+		})
+	);
 
 const lastUpdatedOf = (resource: Json): number => {
 	const meta = resource['meta'];
@@ -125,10 +133,11 @@ const readTaken = async (session: Session, order: CancelOrder): Promise<HeldSlot
 /** A record may move between reading and writing, but not for ever. */
 const MAX_READINGS = 3;
 
-const cancelAt = async (
+/** Reads, then sends; again while the record moves. Never throws for what a server does. */
+export const cancelAt = async (
 	session: Session,
 	order: CancelOrder,
-	canWriteSlots: boolean
+	{ send, canWriteSlots }: { readonly send: SendCancel; readonly canWriteSlots: boolean }
 ): Promise<CancelOutcome> => {
 	for (let reading = 0; reading < MAX_READINGS; reading += 1) {
 		const found = await readAppointment(session, order);
@@ -144,7 +153,7 @@ const cancelAt = async (
 			if (settled.state === 'cancelled' && isLeft) await giveBack(session, taken);
 			return settled;
 		}
-		const outcome = await putCancelled(session, found, order.key);
+		const outcome = await send(session, found, order.key);
 		if (outcome === 'again') continue;
 		// A server that frees its slot by itself has given it another version: it is left alone.
 		if (outcome.state === 'cancelled') await giveBack(session, taken);
@@ -159,5 +168,8 @@ export const createFhirCancel =
 	async (order) => {
 		const session = openSession(http, order);
 		const writable = await askWritable(session.caller, order.signal, toInstant(Date.now()));
-		return await cancelAt(session, order, writable !== false);
+		return await cancelAt(session, order, {
+			send: putCancelled,
+			canWriteSlots: writable !== false
+		});
 	};

@@ -9,6 +9,7 @@ import { findAppointment } from './fhir-booking.ts';
 import { openSession } from './fhir-session.ts';
 import { askFind } from './find-asking.ts';
 import { bookFound } from './find-booking.ts';
+import { createFindCancel } from './find-cancel.ts';
 import { readFound } from './find-reading.ts';
 
 /** What must be noted to ask at all; null = something is missing. */
@@ -50,6 +51,7 @@ const compute =
 export const createFhirOperations = (parts: ComputedParts): Connector => ({
 	...createComputed(parts, compute(parts)),
 	findBooking: async (order) => findAppointment(openSession(parts.http, order), order.bookingId),
+	cancel: createFindCancel(parts.http),
 	book: async (order) => {
 		const find = findOf(order.source.notes);
 		return find === null

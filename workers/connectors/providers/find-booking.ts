@@ -53,14 +53,18 @@ const findAgain = async (
 	return { done: await takenUnlessOurs(session, order.bookingId) };
 };
 
-const operation = (
+/** `key`: ours, the same for every attempt at one change. */
+export const askOperation = (
 	session: Session,
 	name: string,
-	parameter: readonly object[]
+	{ parameter, key }: { readonly parameter: readonly object[]; readonly key?: string }
 ): Promise<Heard | Unheard> =>
 	askFhir(session, `Appointment/${name}`, {
 		method: 'POST',
-		headers: { 'content-type': 'application/fhir+json' },
+		headers: {
+			'content-type': 'application/fhir+json',
+			...(key !== undefined && { 'idempotency-key': `"${key}"` })
+		},
 		body: JSON.stringify({ resourceType: 'Parameters', parameter })
 	});
 
@@ -93,7 +97,9 @@ const hold = async (
 	{ find, proposal }: { find: FhirFind; proposal: Json }
 ): Promise<Step<Json>> => {
 	if (!find.holds) return { value: proposal };
-	const heard = await operation(session, '$hold', holdParameters(proposal, find));
+	const heard = await askOperation(session, '$hold', {
+		parameter: holdParameters(proposal, find)
+	});
 	if (!heard.ok) return { done: unconfirmed(heard.detail) };
 	// Some say 501 or "not-supported": then the booking alone decides.
 	if (outcomeCodes(resourceOf(heard)).includes('not-supported')) return { value: proposal };
@@ -146,9 +152,9 @@ const bookParameters = (
 const book = async (
 	session: Session,
 	order: BookingOrder,
-	parameters: readonly object[]
+	parameter: readonly object[]
 ): Promise<BookingOutcome> => {
-	const heard = await operation(session, '$book', parameters);
+	const heard = await askOperation(session, '$book', { parameter });
 	if (!heard.ok) return unconfirmed(heard.detail);
 	if (isTrouble(heard)) return unconfirmed(`The clinic answered with an error (${heard.status}).`);
 	const [made] = appointmentsOf(resourceOf(heard));

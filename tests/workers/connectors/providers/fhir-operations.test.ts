@@ -15,6 +15,8 @@ import { stages } from '../office-stages.ts';
 import { createPoller, factsOf, makeConnectors, makeSource, spoken } from '../poll-once.ts';
 
 const startAt = Date.UTC(2026, 10, 30, 19);
+/** What a cancellation is sent by. */
+const sentBy = { argonaut: 'PUT', ihe: '$book', medplum: '$cancel' } as const;
 const patient: BookingOrder['patient'] = {
 	givenName: 'Rosalind',
 	familyName: 'Quillfeather',
@@ -95,6 +97,47 @@ describe.each(stages.filter(({ kind }) => kind === 'fhir-operations'))('$name', 
 		expect(await fhir().book(next)).toMatchObject({ state: 'unconfirmed' });
 		expect(await fhir().findBooking(next)).toMatchObject({ state: 'unknown' });
 		running.setFault(null);
+	});
+
+	const cancelOf = async (order: BookingOrder, appointmentId: string | null) =>
+		await must(connectors['fhir-operations'].cancel)({
+			source: order.source,
+			bookingId: order.bookingId,
+			appointmentId,
+			sourceSlotId: order.sourceSlotId,
+			key: 'change-1',
+			signal: AbortSignal.timeout(10_000)
+		});
+	const booked = async (): Promise<{ order: BookingOrder; id: string }> => {
+		const order = await nextOrder();
+		const made = await fhir().book(order);
+		if (made.state !== 'booked') throw new Error(made.state);
+		return { order, id: made.appointmentId };
+	};
+
+	test('[A98] a booked time is cancelled in the server’s own way, is free again, and that once', async () => {
+		const { order, id } = await booked();
+		expect(await cancelOf(order, id)).toEqual({ state: 'cancelled' });
+		expect(kept(order).map(({ status }) => status)).toEqual(['cancelled']);
+		expect(await cancelOf(order, id)).toEqual({ state: 'cancelled' });
+		expect(await fhir().findBooking(order)).toEqual({ state: 'absent' });
+		const again = { ...order, bookingId: randomUUID() };
+		expect(await fhir().book(again)).toMatchObject({ state: 'booked' });
+		expect(await cancelOf(order, null)).toEqual({ state: 'cancelled' });
+		expect(kept(order).map(({ status }) => status)).toEqual(['cancelled', 'booked']);
+	});
+
+	test('[A98] a lost answer to a cancellation is unconfirmed, and found cancelled by trying again', async () => {
+		const { order, id } = await booked();
+		running.setFault({
+			kind: 'reply_lost',
+			count: 1,
+			match: sentBy[must(order.source.notes.find).style]
+		});
+		expect(await cancelOf(order, id)).toMatchObject({ state: 'unconfirmed' });
+		running.setFault(null);
+		expect(await cancelOf(order, id)).toEqual({ state: 'cancelled' });
+		expect(kept(order).map(({ status }) => status)).toEqual(['cancelled']);
 	});
 });
 
