@@ -22,6 +22,8 @@ export type HoldView = {
 	readonly fence: number;
 	/** H15: live, and not extended yet. */
 	readonly canExtend: boolean;
+	/** H43: it ended early, because the clinic gave the time to somebody else. */
+	readonly isTaken: boolean;
 };
 
 /** H17: what one device has already at the time of a hold. */

@@ -143,7 +143,7 @@ export type PatientServerEvents = {
 	'waiting:offered': (offer: { waitingId: string; holdId: string }) => void;
 	/** One of this device's bookings moved on (confirmed by the clinic, refused, …). */
 	'booking:changed': (change: { bookingId: string; state: BookingView['state'] }) => void;
-	'hold:ended': (change: { holdId: string; because: 'expired' | 'released' }) => void;
+	'hold:ended': (change: { holdId: string; because: 'expired' | 'released' | 'taken' }) => void;
 	/** The hub is going down: come back after a random share of `withinMs`. */
 	'server:draining': (hint: { withinMs: number }) => void;
 	/** This viewer read too slowly and is cut; it comes back with its position. */

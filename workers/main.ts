@@ -174,8 +174,10 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 	reconcileLoops({
 		sweep: sweepHolds({
 			expireHolds: expireHolds({ sql, publish: feed.publish }),
-			tellEnded: (holdId, device) =>
-				feed.tell({ device, event: 'hold:ended', payload: { holdId, because: 'expired' } })
+			tellEnded: ({ holdId, deviceKey: device, isTaken }) => {
+				const because = isTaken ? 'taken' : 'expired';
+				feed.tell({ device, event: 'hold:ended', payload: { holdId, because } });
+			}
 		}),
 		offers: tellOffers({
 			offer: offerTimes({ sql, publish: feed.publish }),

@@ -70,7 +70,7 @@ const message = z.discriminatedUnion('event', [
 	z.object({
 		device: DeviceKey,
 		event: z.literal('hold:ended'),
-		payload: z.object({ holdId: HoldId, because: z.enum(['expired', 'released']) })
+		payload: z.object({ holdId: HoldId, because: z.enum(['expired', 'released', 'taken']) })
 	}),
 	z.object({
 		device: DeviceKey,

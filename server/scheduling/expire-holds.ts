@@ -1,9 +1,8 @@
 // Ends holds whose time is over and shows their times free. Grants do not wait for it: an expired
 // claim is grantable at once; the sweep is what makes everybody see it.
-import type { DeviceKey, HoldId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { expireHolds as sweep } from '../store/holds.ts';
+import { expireHolds as sweep, type EndedHold } from '../store/holds.ts';
 
 export type ExpireHoldsDeps = {
 	readonly sql: Sql;
@@ -16,7 +15,7 @@ export type ExpireHoldsReport = {
 	/** The log entries, already published. */
 	readonly entries: readonly RoomEntry<unknown>[];
 	/** Whom to tell `hold:ended`. */
-	readonly ended: readonly { readonly holdId: HoldId; readonly deviceKey: DeviceKey }[];
+	readonly ended: readonly EndedHold[];
 };
 
 /** One batch of at most `limit` (500). Any number of processes may sweep at once. */

@@ -39,6 +39,7 @@ type PlaceRow = {
 	state: HoldState;
 	ttlMs: number;
 	canExtend: boolean;
+	isTaken: boolean;
 	entries: RoomEntry<unknown>[];
 };
 
@@ -54,7 +55,8 @@ export const placeHold = async (
 			ttl_ms as "ttlMs", entries,
 			-- A hold that this statement makes is not seen by it yet: null.
 			state = 'held' and coalesce((select h.extended_at is null from holds h
-				where h.id = hold_id), true) as "canExtend"
+				where h.id = hold_id), true) as "canExtend",
+			coalesce((select h.is_taken from holds h where h.id = hold_id), false) as "isTaken"
 		from place_hold_in_time(${asked.device}, ${asked.requestId}, ${asked.slotId}, ${limits.ttlMs},
 			${limits.maxLive}, ${limits.maxPerHour},
 			to_timestamp(${at}::double precision / 1000))`;
@@ -95,14 +97,21 @@ export const extendHold = async (
 	return row.outcome;
 };
 
+export type EndedHold = {
+	readonly holdId: HoldId;
+	readonly deviceKey: DeviceKey;
+	/** H43: not by time; the clinic gave it to somebody else. */
+	readonly isTaken: boolean;
+};
+
 export type ExpiredHolds = {
-	readonly ended: readonly { readonly holdId: HoldId; readonly deviceKey: DeviceKey }[];
+	readonly ended: readonly EndedHold[];
 	/** Slots of handed-over bookings given back to their publisher's word. */
 	readonly handedBack: number;
 	readonly entries: readonly RoomEntry<unknown>[];
 };
 
-/** Ends at most `limit` (500) holds whose time is over; what others have locked waits. */
+/** Ends at most `limit` (500) holds whose time is over or was taken elsewhere; what others have locked waits. */
 export const expireHolds = async (sql: Queryable, limit: number): Promise<ExpiredHolds> => {
 	const [row] = await sql<ExpiredHolds[]>`
 		select ended, handed_back as "handedBack", entries from expire_holds(${limit})`;
@@ -123,7 +132,8 @@ export const readHolds = (
 			case when h.state = 'held'
 				then greatest(0, extract(epoch from h.expires_at - now.at) * 1000)::bigint
 				else 0 end as "ttlMs",
-			h.state = 'held' and h.expires_at > now.at and h.extended_at is null as "canExtend"
+			h.state = 'held' and h.expires_at > now.at and h.extended_at is null as "canExtend",
+			h.is_taken as "isTaken"
 		from holds h
 		join slots s on s.id = h.slot_id
 		cross join (select clock_timestamp() as at offset 0) now

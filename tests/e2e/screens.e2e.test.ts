@@ -216,6 +216,33 @@ test('[U29] a cut line is told, and caught up with when it is back', async () =>
 	await context.close();
 });
 
+test('[H43][H2] who holds a time that the clinic gives away is told at once, with a wrong clock too', async () => {
+	const { page, context } = await browser.open(town.board);
+	// A phone that is a year ahead.
+	await page.addInitScript(() => {
+		const year = 31_536_000_000;
+		const now = Date.now.bind(Date);
+		Date.now = () => now() + year;
+	});
+	await page.reload();
+	await untilLive(page);
+	const button = page.locator('.provider button.time:not([aria-disabled])').first();
+	const clinicSlot = await town.clinicSlotOf(Number(await button.getAttribute('value')));
+	await button.click();
+	await page.getByRole('heading', { name: 'Your time is held' }).waitFor();
+	await page.getByLabel('First name').fill('Rosa');
+	await page
+		.getByText(/4:\d\d/)
+		.first()
+		.waitFor();
+	town.clinic.setSlotStatus(clinicSlot, 'busy');
+	await page.getByRole('heading', { name: 'This time was taken at the clinic' }).waitFor();
+	expect(await page.getByLabel('First name').inputValue()).toBe('Rosa');
+	await page.locator('main button.time').first().waitFor();
+	town.clinic.setSlotStatus(clinicSlot, 'free');
+	await context.close();
+});
+
 test('[U21] times of a source that fell silent are marked old and say what happens', async () => {
 	const { sql } = town.system.database;
 	town.clinic.setFault({ kind: 'http_500' });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { SlotId } from '#domain/ids.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
-import { createWorld, makeDevice, makeRequest, type World } from './world.ts';
+import { createWorld, makeConfirm, makeDevice, makeRequest, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -62,4 +63,53 @@ test('[H11] what a confirmation has locked is left to it', async () => {
 		expect((await expireHolds(world)(100)).count).toBe(0);
 	});
 	expect((await expireHolds(world)(100)).count).toBe(1);
+});
+
+const setSlot = (
+	slotId: SlotId,
+	change: { status?: string; remaining?: number; isGone?: boolean }
+) =>
+	world.sql`
+		update slots set status = coalesce(${change.status ?? null}, status),
+			remaining = coalesce(${change.remaining ?? null}, remaining),
+			removed_at = case when ${change.isGone ?? false} then clock_timestamp() end
+		where id = ${slotId}`;
+
+test.each([
+	['taken', { status: 'busy', remaining: 0 }, true],
+	['blocked', { status: 'busy-unavailable', remaining: 0 }, true],
+	['full', { remaining: 0 }, true],
+	['no longer listed', { isGone: true }, true],
+	['tentative', { status: 'busy-tentative', remaining: 0 }, false],
+	['as before', {}, false]
+])('[H43] a held time that its source calls %s', async (_name, change, isTaken) => {
+	const slotId = await world.addSlot(world.scheduleId);
+	const held = await world.hold(slotId);
+	await setSlot(slotId, change);
+	const { ended } = await expireHolds(world)(100);
+	const { id: holdId, device: deviceKey } = held;
+	expect(ended).toEqual(isTaken ? [{ holdId, deviceKey, isTaken: true }] : []);
+	expect(await world.api.readHold(held.device, held.id)).toMatchObject({
+		value: { state: isTaken ? 'expired' : 'held', isTaken }
+	});
+	const confirmed = await world.api.confirmBooking(held.device, makeConfirm(held.id));
+	expect(confirmed.ok ? 'ok' : confirmed.reason).toBe(isTaken ? 'hold_expired' : 'ok');
+	expect((await expireHolds(world)(100)).count).toBe(0);
+});
+
+test('[H43] a booking under way is left to its clinic, and a hold that ran out did just that', async () => {
+	const [first, second] = [
+		await world.addSlot(world.scheduleId),
+		await world.addSlot(world.scheduleId)
+	];
+	const booking = await world.hold(first);
+	await world.api.confirmBooking(booking.device, makeConfirm(booking.id));
+	const old = await world.hold(second);
+	await world.ageHold(old.id);
+	for (const slotId of [first, second]) await setSlot(slotId, { status: 'busy', remaining: 0 });
+	const { ended } = await expireHolds(world)(100);
+	expect(ended).toMatchObject([{ holdId: old.id, isTaken: false }]);
+	expect(await world.api.readHold(booking.device, booking.id)).toMatchObject({
+		value: { state: 'confirming' }
+	});
 });

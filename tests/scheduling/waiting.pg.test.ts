@@ -338,3 +338,19 @@ test('[G13] a clinic sees how many wait for its providers, and not who wait else
 	const clinic = await world.api.readClinic(world.sourceId);
 	expect(clinic).toMatchObject({ ok: true, value: { waiting: 2 } });
 });
+
+test('[H43][G8] an offered time that the clinic gave away counts against nobody, and may be offered again', async () => {
+	const slotId = await world.addSlot(world.scheduleId);
+	const first = await join();
+	await round();
+	expect(await mine(first.device)).toMatchObject({ state: 'offered' });
+	await takeBack(slotId);
+	await expireHolds(world)(100);
+	await round();
+	expect(await mine(first.device)).toMatchObject({ state: 'waiting', offer: null });
+	const [entry] = await world.sql`select lapses from waiting_entries where id = ${first.id}`;
+	expect(entry).toEqual({ lapses: 0 });
+	await world.sql`update slots set status = 'free', remaining = 1 where id = ${slotId}`;
+	await round();
+	expect(await mine(first.device)).toMatchObject({ state: 'offered', offer: { slotId } });
+});

@@ -1,6 +1,6 @@
 // The reconcile loops: from Postgres, the truth, they rebuild what the queues should hold, give
 // back expired holds, write bookings that nobody writes, and raise the alarm for silent sources.
-import type { BookingId, DeviceKey, HoldId, MailId, SourceId } from '#domain/ids.ts';
+import type { BookingId, MailId, SourceId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
 import type { DeviceMessage } from '#server/feed/device-messages.ts';
 import type { Log } from '#server/platform/log.ts';
@@ -9,6 +9,7 @@ import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
 import type { MadeOffer } from '#server/scheduling/offer-times.ts';
 import { listIdleEpisodes } from '#server/store/alerts.ts';
 import { claimBookings } from '#server/store/bookings.ts';
+import type { EndedHold } from '#server/store/holds.ts';
 import { claimMails } from '#server/store/mails.ts';
 import { listOverdueSources } from '#server/store/overdue-sources.ts';
 import { listDueSources, type DueSource } from '#server/store/sources.ts';
@@ -43,7 +44,7 @@ const LATE_MS = 10 * SECOND_MS;
 
 export type SweepDeps = {
 	readonly expireHolds: (limit: number) => Promise<ExpireHoldsReport>;
-	readonly tellEnded: (holdId: HoldId, deviceKey: DeviceKey) => void;
+	readonly tellEnded: (ended: EndedHold) => void;
 };
 
 /** W21: ends expired holds in batches until none is left; returns how many. */
@@ -54,7 +55,7 @@ export const sweepHolds =
 		for (let batch = 0; batch < SWEEPS_PER_RUN; batch += 1) {
 			const report = await expireHolds(SWEEP_LIMIT);
 			count += report.count;
-			for (const { holdId, deviceKey } of report.ended) tellEnded(holdId, deviceKey);
+			for (const one of report.ended) tellEnded(one);
 			if (report.count < SWEEP_LIMIT) break;
 		}
 		return count;

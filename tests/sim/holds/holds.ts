@@ -108,6 +108,7 @@ export const place = (model: Model, asked: Asked, limits: Limits = model.limits)
 		state: 'held',
 		expiresAt: now + limits.ttlMs,
 		isExtended: false,
+		isTaken: false,
 		booking: null
 	};
 	slot.claims = slot.claims.filter((claim) => isLive(claim.until, now));
@@ -154,17 +155,29 @@ const end = (model: Model, hold: Hold): void => {
 		hold.expiresAt = Infinity;
 		if (isClaimed) dropClaim(model, hold.slot, hold.fence);
 	} else {
+		hold.isTaken = isLive(hold.expiresAt, model.now);
 		hold.state = hold.state === 'held' ? 'expired' : 'released';
 		dropClaim(model, hold.slot, hold.fence);
 	}
 	noteOpen(model, hold);
 };
 
-/** Ends every hold whose time is over, or of those only the ones of `which`; returns what it ended. */
+/** H43: its source says that somebody else has the time. */
+export const isTakenElsewhere = (slot: Slot): boolean =>
+	slot.isRemoved ||
+	['busy', 'busy-unavailable', 'entered-in-error'].includes(slot.status) ||
+	(slot.status === 'free' && slot.remaining <= 0);
+
+const mustEnd = ({ now }: Model, hold: Hold): boolean =>
+	!isLive(hold.expiresAt, now) || (hold.state === 'held' && isTakenElsewhere(hold.slot));
+
+/**
+ * Ends every hold whose time is over or was taken elsewhere, or of those only the ones of `which`;
+ * returns what it ended.
+ */
 export const sweep = (model: Model, which: (hold: Hold) => boolean = () => true): Hold[] => {
 	const due: Hold[] = [];
-	for (const hold of model.open)
-		if (!isLive(hold.expiresAt, model.now) && which(hold)) due.push(hold);
+	for (const hold of model.open) if (mustEnd(model, hold) && which(hold)) due.push(hold);
 	for (const hold of due) end(model, hold);
 	return due;
 };

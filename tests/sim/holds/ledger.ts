@@ -178,9 +178,13 @@ export const sawRelease = (ledger: Ledger, hold: Hold, outcome: string): void =>
 
 export const sawSweep = (ledger: Ledger, ended: readonly Hold[]): void => {
 	for (const hold of ended) {
-		demand(promiseOf(ledger, hold) === undefined, 'swept before its end');
-		compareRow(ledger, hold.slot);
+		const { status, remaining, isRemoved } = hold.slot;
+		const isOffered = status === 'busy-tentative' || (status === 'free' && remaining > 0);
+		const isLost = isRemoved || !isOffered;
+		demand(isLost || promiseOf(ledger, hold) === undefined, 'swept before its end');
+		forget(ledger, hold);
 	}
+	for (const { slot } of ended) compareRow(ledger, slot);
 };
 
 /** `wasNew` = the hold had no booking before. */

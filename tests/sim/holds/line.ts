@@ -79,10 +79,10 @@ export const resume = (model: Model, device: Device, entry: Entry): boolean => {
 	return true;
 };
 
-const became = (model: Model, hold: Hold): 'answered' | 'passed' | 'lapsed' | 'open' => {
+const became = (model: Model, hold: Hold): 'answered' | 'passed' | 'lost' | 'lapsed' | 'open' => {
 	if (hold.state === 'booked' || hold.booking?.state === 'handed_over') return 'answered';
 	if (hold.state === 'released' || hold.state === 'rejected') return 'passed';
-	if (hold.state === 'expired') return 'lapsed';
+	if (hold.state === 'expired') return hold.isTaken ? 'lost' : 'lapsed';
 	return hold.state === 'held' && !isLive(hold.expiresAt, model.now) ? 'lapsed' : 'open';
 };
 
@@ -98,7 +98,7 @@ export const settleOffers = (model: Model): number => {
 			model.line = model.line.filter((other) => other !== entry);
 			continue;
 		}
-		entry.passed.add(hold.slot.nr);
+		if (how !== 'lost') entry.passed.add(hold.slot.nr);
 		entry.hold = null;
 		entry.state = 'waiting';
 		if (how !== 'lapsed') continue;

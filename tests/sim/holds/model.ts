@@ -55,6 +55,8 @@ export type Hold = {
 	state: HoldState;
 	expiresAt: number;
 	isExtended: boolean;
+	/** It ended because its clinic gave the time to somebody else. */
+	isTaken: boolean;
 	booking: Booking | null;
 };
 

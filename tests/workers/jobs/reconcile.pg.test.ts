@@ -133,9 +133,9 @@ test('[W21] the sweep goes on until nothing is left, and tells each device', asy
 		expireHolds: async () => ({
 			count: counts.shift() ?? 0,
 			entries: [],
-			ended: [{ holdId, deviceKey }]
+			ended: [{ holdId, deviceKey, isTaken: false }]
 		}),
-		tellEnded: (id, device) => void told.push([id, device])
+		tellEnded: (ended) => void told.push([ended.holdId, ended.deviceKey])
 	});
 	expect(await sweep()).toBe(1_003);
 	expect(told).toEqual(Array.from({ length: 3 }, () => [holdId, deviceKey]));

@@ -58,7 +58,8 @@ export const load: PageServerLoad = async (event) => {
 		zone: query?.zone ?? held.card.zone,
 		plans: planChoices(),
 		lastVisit: isDone ? readLastVisit(event) : null,
-		nonce: newRequestId()
+		nonce: newRequestId(),
+		isSavingData: event.locals.isSavingData
 	};
 };
 
@@ -89,7 +90,10 @@ const confirm = async (event: RequestEvent) => {
 	// K20: all that the schema, which has no clock, could not know.
 	if (made.reason === 'bad_request') return fail(400, { values, wrong: bornLater, moved });
 	if (made.reason === 'visit_limit') return fail(409, { values, moved, hasTooMany: true });
-	const reason = made.reason === 'hold_unknown' ? 'hold_expired' : made.reason;
+	const after = await hub.readHold(visitor.device, holdId);
+	const isTaken = after.ok && after.value.isTaken;
+	const ended = made.reason === 'hold_unknown' ? 'hold_expired' : made.reason;
+	const reason = isTaken ? 'slot_taken' : ended;
 	const lost = await explainLoss(hub, found.value.slotId, { reason, query: searchOf(event) });
 	return fail(410, { values, lost, moved });
 };
