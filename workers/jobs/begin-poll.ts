@@ -74,7 +74,6 @@ export const isMirrored = (
 	suspect === null &&
 	commit.kept === 0;
 
-/** `form`: of the answer as the connector gave it. */
 const basisAfter = (poll: Poll, answer: SpokenAnswer): Basis => {
 	const basis = poll.bases[poll.reach];
 	const isFull = basis === null || answer.listing.form === 'full';
@@ -90,17 +89,18 @@ const basisAfter = (poll: Poll, answer: SpokenAnswer): Basis => {
 /** W41: what the other kind of poll was last told, with what this one changed of it. */
 const otherAfter = (
 	poll: Poll,
-	changes: readonly SlotChange[],
-	{ rewritten }: PollCommit
+	{ listing }: SpokenAnswer,
+	{ changes, commit }: { readonly changes: readonly SlotChange[]; readonly commit: PollCommit }
 ): Basis | null => {
 	const other = poll.bases[poll.reach === 'near' ? 'whole' : 'near'];
 	// A listing whose schedules are as before would not tell them again.
-	if (other === null || rewritten > 0) return null;
-	const moved = noteMoved(other.moved, changes, other.window);
+	if (other === null || commit.rewritten > 0) return null;
+	const isFull = listing.form === 'full';
+	const moved = noteMoved(other.moved, changes, { window: other.window, isFull });
 	return moved === null ? null : { ...other, gen: poll.claim.gen, moved };
 };
 
-/** What the next polls may be told against, once this one was committed. */
+/** What the next polls may be told against, once this one was committed. `answer`: as it was heard. */
 export const basesAfter = (
 	poll: Poll,
 	answer: SpokenAnswer,
@@ -111,6 +111,6 @@ export const basesAfter = (
 	}
 ): Bases => {
 	const own = done.isMirrored ? basisAfter(poll, answer) : null;
-	const other = otherAfter(poll, done.changes, done.commit);
+	const other = otherAfter(poll, answer, done);
 	return poll.reach === 'near' ? { near: own, whole: other } : { near: other, whole: own };
 };

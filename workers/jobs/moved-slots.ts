@@ -20,20 +20,20 @@ const isInside = ({ startsAt }: SlotFact, { from, to }: Window): boolean =>
 	startsAt >= from && startsAt < to;
 
 /**
- * Notes changes that were written after a listing of `window` was committed; null = too many, or one
- * that the listing cannot be said to have spoken of.
+ * Notes changes that were written after a listing of `window` was committed; null = it is no basis any
+ * more. `isFull`: the answer that made them listed everything. What such an answer lists no longer was
+ * listed before, or only counts as taken because it was not (N3): nobody can say.
  */
 export const noteMoved = (
 	moved: Moved,
 	changes: readonly SlotChange[],
-	window: Window
+	{ window, isFull }: { readonly window: Window; readonly isFull: boolean }
 ): Moved | null => {
 	const next = new Map(moved);
 	for (const change of changes) {
 		const was = change.kind === 'added' ? null : change.was;
-		if (!isInside(was ?? (change.kind === 'removed' ? change.was : change.fact), window)) continue;
-		// N3: a slot that only counts as taken because it is no longer listed stands in no listing.
-		if (change.kind === 'removed' && change.was.remaining === 0) return null;
+		if (!isInside(change.kind === 'added' ? change.fact : change.was, window)) continue;
+		if (isFull && change.kind === 'removed') return null;
 		if (!next.has(change.key)) next.set(change.key, was);
 		if (next.size > MOST_MOVED) return null;
 	}

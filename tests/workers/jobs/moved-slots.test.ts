@@ -72,7 +72,13 @@ test('[W41] after any mixture of near and whole polls the store shows what was l
 			store = applyChanges(store, changes);
 			sides[kind] = { listed: inside(truth, window), window, moved: noneMoved };
 			const left = sides[other];
-			const moved = left === null ? null : noteMoved(left.moved, changes, left.window);
+			const moved =
+				left === null
+					? null
+					: noteMoved(left.moved, changes, {
+							window: left.window,
+							isFull: heard.listing.form === 'full'
+						});
 			sides[other] = left === null || moved === null ? null : { ...left, moved };
 			if (kind === 'whole')
 				expect(plain(inside(store, window))).toEqual(plain(inside(truth, window)));
@@ -85,18 +91,19 @@ test('[W41] after any mixture of near and whole polls the store shows what was l
 });
 
 const window = { from: toInstant(0), to: toInstant(10 * HOUR_MS) };
+const scope = { window, isFull: false };
 const free = factAt(3);
 const busy = factAt(3, { status: 'busy', remaining: 0 });
 const key = slotKeyOf(free);
 
 test('[W41] "unchanged" of the whole listing puts back what a near poll saw otherwise meanwhile', () => {
-	const moved = noteMoved(noneMoved, [{ kind: 'changed', key, fact: busy, was: free }], window);
+	const moved = noteMoved(noneMoved, [{ kind: 'changed', key, fact: busy, was: free }], scope);
 	const answer = tellMoved(
 		makeAnswer({ window, listing: { form: 'unchanged' } }),
 		moved ?? noneMoved
 	);
 	expect(answer.listing).toMatchObject({ form: 'delta', changed: [free], gone: [] });
-	const added = noteMoved(noneMoved, [{ kind: 'added', key, fact: free }], window);
+	const added = noteMoved(noneMoved, [{ kind: 'added', key, fact: free }], scope);
 	const without = tellMoved(
 		makeAnswer({ window, listing: { form: 'unchanged' } }),
 		added ?? noneMoved
@@ -115,11 +122,15 @@ test('[W41] what the answer names itself, and a partial or full answer, is told 
 });
 
 test('[W41] what the listing cannot be said to have listed, or too much, ends it as a basis', () => {
-	expect(noteMoved(noneMoved, [{ kind: 'removed', key, was: busy }], window)).toBeNull();
+	expect(
+		noteMoved(noneMoved, [{ kind: 'removed', key, was: busy }], { window, isFull: true })
+	).toBeNull();
 	const many = Array.from({ length: 2_001 }, (_, at): SlotChange => {
 		const fact = factAt(3, { scheduleKey: String(at) });
 		return { kind: 'added', key: slotKeyOf(fact), fact };
 	});
-	expect(noteMoved(noneMoved, many, window)).toBeNull();
-	expect(noteMoved(noneMoved, many, { from: window.to, to: window.to })).toEqual(noneMoved);
+	expect(noteMoved(noneMoved, many, scope)).toBeNull();
+	expect(
+		noteMoved(noneMoved, many, { ...scope, window: { from: window.to, to: window.to } })
+	).toEqual(noneMoved);
 });
