@@ -88,6 +88,11 @@ export type SpokenAnswer = {
 	readonly cursor: Readonly<Record<string, unknown>>;
 	/** Bytes read from the network. */
 	readonly bytes: number;
+	/**
+	 * A100: asking for the near days alone would be less. Of an answer about the near days: it did
+	 * keep to them. Left out = no.
+	 */
+	readonly canNarrow?: boolean;
 };
 
 export type SilentAnswer = {

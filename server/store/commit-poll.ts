@@ -22,24 +22,41 @@ export type PollOutcome = {
 	readonly suspect: Suspect | null;
 	/** When the source said so, if it was not now: an answer that is read again is as old as it is. */
 	readonly heardAt?: Instant;
+	/** Only the near days were asked for. */
+	readonly isNear?: boolean;
+	/** The next poll may ask for the near days only. */
+	readonly mayNarrow?: boolean;
 };
 
 const RECENT_POLLS = 30;
+/** W42: a source that was asked for less and told of all is asked for less again after this, hours. */
+const IGNORED_HOURS = 24;
 
 type Fence = { readonly now: Instant; readonly pollStartedAt: string };
 
 /** The one row that every poll touches. null = fenced. */
 const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> => {
-	const { claim, answer } = outcome;
+	const { claim, answer, isNear = false, mayNarrow = false } = outcome;
+	// What the operator sees of an answer is what the last one about the whole window said.
 	const [row] = await tx<Fence[]>`
 		update sources set committed_gen = ${claim.gen},
-			cursor = ${JSON.stringify(answer.cursor)}::text::jsonb,
+			cursor = case when ${isNear} then cursor
+				else ${JSON.stringify(answer.cursor)}::text::jsonb end,
+			flags = case when ${isNear} then flags
+				else ${JSON.stringify(answer.flags)}::text::jsonb end,
+			refused = case when ${isNear} then refused
+				else ${JSON.stringify(answer.refused)}::text::jsonb end,
+			far_checked_at = case when ${isNear} then coalesce(far_checked_at, checked_at) end,
+			near_checked_at = null,
+			near_polls = case when ${isNear} then near_polls + 1 else 0 end,
+			window_ignored_at = case when ${isNear && answer.canNarrow === false}
+				then clock_timestamp() else window_ignored_at end,
+			may_narrow = ${mayNarrow} and (window_ignored_at is null
+				or window_ignored_at < clock_timestamp() - ${IGNORED_HOURS} * interval '1 hour'),
 			checked_at = coalesce(${outcome.heardAt ?? null}::timestamptz, clock_timestamp()),
 			valid_at = ${answer.validAt}, outcome = ${answer.state},
 			detail = null, failures = 0, polling_until = null,
 			suspect = ${outcome.suspect === null ? null : JSON.stringify(outcome.suspect)}::text::jsonb,
-			flags = ${JSON.stringify(answer.flags)}::text::jsonb,
-			refused = ${JSON.stringify(answer.refused)}::text::jsonb,
 			recent_changes = (recent_changes || ${outcome.changes.length}::int)
 				[cardinality(recent_changes) + 2 - ${RECENT_POLLS}::int:],
 			pushed_at = case when pushed_at > poll_started_at then pushed_at end,

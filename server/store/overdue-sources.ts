@@ -24,17 +24,18 @@ export const listOverdueSources = async (
 ): Promise<OverdueSource[]> => {
 	const rows = await sql<OverdueSource[]>`
 		select sources.id, failures,
-			(extract(epoch from clock_timestamp() - checked_at) * 1000)::bigint as "ageMs"
-		from sources left join poll_estimates e on e.source_id = sources.id
+			(extract(epoch from clock_timestamp() - good_at) * 1000)::bigint as "ageMs"
+		from (select *, greatest(o.checked_at, o.near_checked_at) as good_at from sources o) as sources
+			left join poll_estimates e on e.source_id = sources.id
 		where enabled and case
-			when checked_at is null then failures >= 3
-			else clock_timestamp() - checked_at > greatest(
+			when good_at is null then failures >= 3
+			else clock_timestamp() - good_at > greatest(
 				3 * min_interval_ms * interval '1 millisecond',
 				-- Planned further ahead than that: the intervals count from the planned poll on.
 				(e.planned_ms + 2 * min_interval_ms) * interval '1 millisecond',
-				case when failures = 0 then 3 * (next_poll_at - checked_at) end,
+				case when failures = 0 then 3 * (next_poll_at - good_at) end,
 				${LEAST_AGE_MS} * interval '1 millisecond')
 			end
-		order by checked_at nulls first, sources.id limit ${limit}`;
+		order by good_at nulls first, sources.id limit ${limit}`;
 	return [...rows];
 };

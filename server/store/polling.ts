@@ -10,9 +10,11 @@ export type PollBasis = Attention & {
 	readonly learned: unknown;
 	readonly zone: string | null;
 	readonly lastGoodAt: Instant | null;
+	/** Since when changes are counted: the last poll of the whole window. */
+	readonly countedFrom: Instant | null;
 	readonly signalled: number;
 	readonly pushes: boolean;
-	/** Changes that pushes wrote since the last good poll. */
+	/** Changes that pushes and near polls wrote since `countedFrom`. */
 	readonly told: number;
 	/** Prices; null = none was set yet, so that every source is asked at its shortest interval. */
 	readonly hub: number | null;
@@ -29,7 +31,8 @@ export type PollBasis = Attention & {
 export const readPollBasis = async (sql: Queryable, id: SourceId): Promise<PollBasis> => {
 	const [row] = await sql<PollBasis[]>`
 		select e.learned, coalesce(o.notes ->> 'zone', e.zone) as zone,
-			e.last_good_at as "lastGoodAt", coalesce(e.signalled, 0) as signalled,
+			e.last_good_at as "lastGoodAt",
+			coalesce(e.counted_from, e.last_good_at) as "countedFrom", coalesce(e.signalled, 0) as signalled,
 			coalesce(e.pushes, false) as pushes, coalesce(e.told, 0) as told,
 			coalesce(a.viewers, 0) as viewers,
 			coalesce(a.subscribers, 0) as subscribers,
@@ -57,6 +60,8 @@ export type PollLesson = {
 	/** Shortest interval or max-age from now, ms. */
 	readonly floorMs: number;
 	readonly plannedMs: number;
+	/** Q41: changes that a poll of the near days found, to be counted with the next whole one; null = it was whole. */
+	readonly nearChanges: number | null;
 	/** Y12: the source had not told of what the poll found. */
 	readonly isUntold: boolean;
 	readonly weight: number;
@@ -82,7 +87,11 @@ export const saveLesson = async (sql: Sql, lesson: PollLesson): Promise<void> =>
 			learned = excluded.learned, zone = excluded.zone, per_hour = excluded.per_hour,
 			cost = excluded.cost, last_good_at = excluded.last_good_at,
 			not_before = excluded.not_before, planned_ms = excluded.planned_ms, weight = excluded.weight,
-			price = excluded.price, told = 0, pushes = e.pushes and not ${lesson.isUntold},
+			price = excluded.price, pushes = e.pushes and not ${lesson.isUntold},
+			told = case when ${lesson.nearChanges !== null}
+				then least(100000, e.told + ${lesson.nearChanges ?? 0}::int) else 0 end,
+			counted_from = case when ${lesson.nearChanges !== null}
+				then coalesce(e.counted_from, e.last_good_at) end,
 			signalled = case when e.signalled_at > excluded.last_good_at then e.signalled else 0 end
 		where e.last_good_at <= excluded.last_good_at`;
 };

@@ -16,6 +16,8 @@ export type ScheduleRooms = {
 	readonly left: readonly RoomId[];
 	/** Starts that nobody is shown (K25, E20). */
 	readonly hidden: HiddenSpan | null;
+	/** It was not stored like this before. */
+	readonly isNews: boolean;
 };
 
 /**
@@ -124,7 +126,8 @@ export const syncSchedules = async (
 			stayed: row.roomIds,
 			joined: [],
 			left: [],
-			hidden: spanOf(row)
+			hidden: spanOf(row),
+			isNews: false
 		});
 	}
 	if (changed.length === 0) return found;
@@ -139,7 +142,8 @@ export const syncSchedules = async (
 			stayed: isNew ? now : now.filter((room) => before.includes(room)),
 			joined: isNew ? [] : now.filter((room) => !before.includes(room)),
 			left: before.filter((room) => !now.includes(room)),
-			hidden
+			hidden,
+			isNews: true
 		});
 	}
 	return found;

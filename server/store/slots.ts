@@ -37,10 +37,16 @@ const factOf = (row: Row): SlotFact => ({
 	bookPhone: row.book_phone
 });
 
+type Wanted = {
+	readonly keys: readonly SlotKey[] | null;
+	/** Starts in [from, to). */
+	readonly window: { readonly from: Instant; readonly to: Instant } | null;
+};
+
 const readSlots = async (
 	sql: Queryable,
 	sourceId: SourceId,
-	keys: readonly SlotKey[] | null
+	{ keys = null, window = null }: Partial<Wanted>
 ): Promise<Map<SlotKey, SlotFact>> => {
 	const rows = await sql<Row[]>`
 		select s.key, c.key as schedule_key, s.starts_at, s.ends_at, s.service, s.status, s.capacity,
@@ -48,15 +54,21 @@ const readSlots = async (
 		from slots s join schedules c on c.id = s.schedule_id
 		where s.source_id = ${sourceId} and s.removed_at is null
 			and s.starts_at > clock_timestamp()
-			${keys === null ? sql`` : sql`and s.key = any(${[...keys]})`}`;
+			${keys === null ? sql`` : sql`and s.key = any(${[...keys]})`}
+			${
+				window === null
+					? sql``
+					: sql`and s.starts_at >= ${window.from} and s.starts_at < ${window.to}`
+			}`;
 	return new Map(rows.map((row) => [row.key, factOf(row)]));
 };
 
-/** Every upcoming slot of a source, as it last told it. */
+/** Every upcoming slot of a source, as it last told it; `window`: only those. */
 export const readKnownSlots = (
 	sql: Queryable,
-	sourceId: SourceId
-): Promise<Map<SlotKey, SlotFact>> => readSlots(sql, sourceId, null);
+	sourceId: SourceId,
+	window: Wanted['window'] = null
+): Promise<Map<SlotKey, SlotFact>> => readSlots(sql, sourceId, { window });
 
 /** The upcoming slots under these keys: what a delta is compared with. */
 export const readSlotsByKeys = async (
@@ -64,7 +76,7 @@ export const readSlotsByKeys = async (
 	sourceId: SourceId,
 	keys: readonly SlotKey[]
 ): Promise<Map<SlotKey, SlotFact>> =>
-	keys.length === 0 ? new Map() : await readSlots(sql, sourceId, keys);
+	keys.length === 0 ? new Map() : await readSlots(sql, sourceId, { keys });
 
 /** Upcoming slots of the window [from, to) that the source calls free: for the shrink guard. */
 export const countFree = async (

@@ -7,8 +7,24 @@ import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Queryable } from '../platform/postgres.ts';
 
-/** A shrink that waits for a second opinion: the poll that saw it and what it would leave. */
-export type Suspect = { readonly gen: number; readonly freeAfter: number };
+/**
+ * A shrink that waits for a second opinion: the poll that saw it and what it would leave, of the near
+ * days only where it asked for no more.
+ */
+export type Suspect = {
+	readonly gen: number;
+	readonly freeAfter: number;
+	readonly isNear?: boolean;
+};
+
+/** What is known of the polls that asked for less than the whole window. */
+export type NearPolls = {
+	/** When the whole window was last told of. */
+	readonly farAt: Instant;
+	readonly lastGoodAt: Instant;
+	/** Near polls since `farAt`. */
+	readonly count: number;
+};
 
 export type PollClaim = {
 	readonly sourceId: SourceId;
@@ -24,6 +40,8 @@ export type PollClaim = {
 	readonly failures: number;
 	/** Y13: a push wrote since the last good poll began: what was kept of its listing is no basis. */
 	readonly isPushed: boolean;
+	/** null = this poll must ask for the whole window. */
+	readonly near: NearPolls | null;
 };
 
 export type StoredSource = {
@@ -86,6 +104,18 @@ type ClaimRow = SourceRow & {
 	readonly poll_started_at: Instant;
 	readonly failures: number;
 	readonly pushed_at: Instant | null;
+	readonly checked_at: Instant | null;
+	readonly far_checked_at: Instant | null;
+	readonly near_polls: number;
+	readonly may_narrow: boolean;
+	/** A signal told of changes, which may be anywhere. */
+	readonly signalled?: boolean;
+};
+
+const nearOf = (row: ClaimRow): NearPolls | null => {
+	const { checked_at: lastGoodAt, far_checked_at: farAt } = row;
+	if (!row.may_narrow || row.signalled !== false || lastGoodAt === null) return null;
+	return { farAt: farAt ?? lastGoodAt, lastGoodAt, count: row.near_polls };
 };
 
 const claimOf = (row: ClaimRow): PollClaim => ({
@@ -97,7 +127,8 @@ const claimOf = (row: ClaimRow): PollClaim => ({
 	suspect: row.suspect,
 	pollStartedAt: row.poll_started_at,
 	failures: row.failures,
-	isPushed: row.pushed_at !== null
+	isPushed: row.pushed_at !== null,
+	near: nearOf(row)
 });
 
 const storedOf = (row: SourceRow): StoredSource => ({
@@ -124,7 +155,7 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 			name = excluded.name, kind = excluded.kind, url = excluded.url, notes = excluded.notes,
 			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
 			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
-			booking = excluded.booking, enabled = s.paused_at is null, removed_at = null,
+			booking = excluded.booking, may_narrow = false, window_ignored_at = null, enabled = s.paused_at is null, removed_at = null,
 			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
 				select case when moved then '{}' else s.cursor end,
 					case when moved then null else s.suspect end,
@@ -158,7 +189,9 @@ export const claimPoll = async (
 		where id = ${sourceId} and enabled
 			and next_poll_at <= clock_timestamp() + ${EARLY_MS} * interval '1 millisecond'
 			and (polling_until is null or polling_until <= clock_timestamp())
-		returning *`;
+		returning *, exists (
+			select from poll_estimates e where e.source_id = sources.id and e.signalled > 0
+		) as signalled`;
 	return row === undefined ? null : claimOf(row);
 };
 
@@ -181,11 +214,17 @@ export const claimReplay = async (
 	return row === undefined ? null : claimOf(row);
 };
 
-/** Writes that a source told nothing; its slots stay as they were. false = a newer poll began. */
+/**
+ * Writes that a source told nothing; its slots stay as they were. Q42: from now on it is as old as its
+ * far times are. false = a newer poll began.
+ */
 export const recordSilence = async (sql: Queryable, silence: Silence): Promise<boolean> => {
 	const rows = await sql`
 		update sources set outcome = ${silence.reason}, detail = ${silence.detail.slice(0, 500)},
 			failures = failures + 1, polling_until = null,
+			checked_at = coalesce(far_checked_at, checked_at),
+			near_checked_at = case when far_checked_at is null then near_checked_at else checked_at end,
+			far_checked_at = null,
 			next_poll_at = clock_timestamp() + ${silence.retryInMs} * interval '1 millisecond'
 		where id = ${silence.sourceId} and poll_gen = ${silence.gen}
 			and committed_gen < ${silence.gen} and polling_until is not null

@@ -29,6 +29,8 @@ export type PollCommit = {
 	 * the next listing is full.
 	 */
 	readonly kept: number;
+	/** Schedules that were not stored like this before. */
+	readonly rewritten: number;
 };
 
 export const nothingCommitted: PollCommit = {
@@ -36,7 +38,8 @@ export const nothingCommitted: PollCommit = {
 	touched: [],
 	opened: 0,
 	closed: 0,
-	kept: 0
+	kept: 0,
+	rewritten: 0
 };
 type Decided = {
 	readonly change: SlotChange;
@@ -114,7 +117,7 @@ const tellMoves = async (
 	}
 };
 
-const summarize = (told: readonly Told[], entries: RoomEntry[]): PollCommit => {
+const summarize = (told: readonly Told[], entries: RoomEntry[], rewritten: number): PollCommit => {
 	const touched = new Set<ScheduleId>();
 	const counts = { opened: 0, closed: 0, kept: 0 };
 	for (const { scheduleId, outcome } of told) {
@@ -125,7 +128,7 @@ const summarize = (told: readonly Told[], entries: RoomEntry[]): PollCommit => {
 		if (after.state === slotStates.open) counts.opened += 1;
 		if (before.state === slotStates.open) counts.closed += 1;
 	}
-	return { entries, touched: [...touched], ...counts };
+	return { entries, touched: [...touched], ...counts, rewritten };
 };
 
 const scheduleKeyOf = (change: SlotChange): string =>
@@ -176,5 +179,6 @@ export const writeChanges = async (
 		if (vanished) tell(news, slot.schedule.left, [slot.id, slotStates.gone]);
 	}
 	await tellMoves(tx, schedules.values(), news);
-	return summarize(told, await appendChanges(tx, news));
+	const rewritten = [...schedules.values()].filter(({ isNews }) => isNews).length;
+	return summarize(told, await appendChanges(tx, news), rewritten);
 };

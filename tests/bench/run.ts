@@ -8,6 +8,7 @@ import { median, ratioOf, sorted, type BenchResult } from './bench.ts';
 /** Name → file that exports `run(): Promise<BenchResult[]>`. */
 const benches: Readonly<Record<string, string>> = {
 	'poll-diff': './poll-diff.ts',
+	'near-polls': './near-polls.ts',
 	'fan-out': './fan-out.ts',
 	holds: './holds.ts',
 	'holds-latency': './holds-latency.ts',

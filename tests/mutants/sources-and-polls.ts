@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 const committing = ['tests/store/commit-poll.pg.test.ts'];
 const pushing = ['tests/push/take-push.pg.test.ts'];
 const planning = ['tests/workers/jobs/plan-poll.test.ts'];
+const nearing = ['tests/workers/jobs/near-polls.pg.test.ts'];
 const asking = ['tests/workers/connectors/http-client.test.ts'];
 
 export const sourcesAndPolls: readonly Mutant[] = [
@@ -216,5 +217,35 @@ export const sourcesAndPolls: readonly Mutant[] = [
 		project: 'pg',
 		tests: ['tests/ops/source-replay.pg.test.ts'],
 		catcher: 'E17'
+	},
+	{
+		name: 'unchanged-since-a-listing-that-was-overtaken',
+		why: 'a time that a near poll saw taken, and that came free again, stays taken',
+		file: 'workers/jobs/poll-source.ts',
+		find: 'tellMoved(heard, bases[reach]?.moved ?? noneMoved)',
+		replace: 'tellMoved(heard, noneMoved)',
+		project: 'pg',
+		tests: nearing,
+		catcher: 'W41'
+	},
+	{
+		name: 'near-loss-taken-for-a-look-at-all-days',
+		why: 'a listing that broke off once empties the calendar of next week',
+		file: 'workers/jobs/compare-answer.ts',
+		find: 'claim.suspect?.isNear === true ? null : claim.suspect',
+		replace: 'claim.suspect',
+		project: 'pg',
+		tests: nearing,
+		catcher: 'W40'
+	},
+	{
+		name: 'far-times-never-asked-for',
+		why: 'near polls keep next month fresh for ever',
+		file: 'domain/polling/near.ts',
+		find: '\tnear.farAgeMs < FAR_SHARE * near.freshForMs &&\n',
+		replace: '',
+		project: 'unit',
+		tests: ['tests/domain/polling/near.test.ts'],
+		catcher: 'Q40'
 	}
 ];

@@ -78,7 +78,8 @@ describe('a first poll', () => {
 			touched: [1],
 			opened: 2,
 			closed: 0,
-			kept: 0
+			kept: 0,
+			rewritten: 1
 		});
 		expect(await readWholeLog(sql, 'dermatology:us-wy')).toEqual([
 			{ room: 'dermatology:us-wy', seq: 1, changes }

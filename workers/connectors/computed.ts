@@ -8,9 +8,9 @@ import type { SilentAnswer } from '#domain/answer.ts';
 import type { Connector, PollRequest, SecretOf } from './connector.ts';
 import type { FetchContext, KeptFile } from './fetch-files.ts';
 import { callerOf, type HttpClient } from './http-client.ts';
-import type { Kept } from './kept-bodies.ts';
+import { shelfOf, type Kept } from './kept-bodies.ts';
 import { MAX_RECORDS, type SlotRead, type Window } from './ledger.ts';
-import { windowOf, type PollWindow } from './poll-window.ts';
+import { canNarrow, windowOf, type PollWindow } from './poll-window.ts';
 import { sameFacts } from './providers/schedule-facts.ts';
 import { uselessness } from './providers/slot-facts.ts';
 import { silentAbout } from './silent.ts';
@@ -29,6 +29,8 @@ export type Computed = {
 	readonly unread?: readonly string[];
 	/** Only free slots are ever listed: one that is no longer listed was taken. */
 	readonly listsOnlyFree: boolean;
+	/** The source was asked for the window alone, and could be asked for less. */
+	readonly takesWindow?: boolean;
 	/** Refused records are slots that we miss: when most are refused, the answer is of no use. */
 	readonly isJudged: boolean;
 	/** Answers that may be asked for conditionally the next time. */
@@ -101,7 +103,7 @@ const listingAfter = (
 type Made = { readonly answer: SpokenAnswer; readonly keep: (() => KeptComputed) | null };
 
 const answerOf = (found: Computed, request: PollRequest, kept: KeptComputed | null): Made => {
-	const window = windowOf(request.now, request.source);
+	const window = windowOf(request);
 	const tally = tallyOf(found.reads, window);
 	const { facts } = tally;
 	const complete = found.isWhole && !tally.isDoubtful;
@@ -124,7 +126,10 @@ const answerOf = (found: Computed, request: PollRequest, kept: KeptComputed | nu
 		refused: tally.refused,
 		maxAgeMs: found.maxAgeMs,
 		cursor: found.cursor,
-		bytes: found.bytes
+		bytes: found.bytes,
+		canNarrow:
+			found.takesWindow === true &&
+			canNarrow(request, { flags: tally.sums, isWindowIgnored: tally.isWindowIgnored, pages: 1 })
 	};
 	const keep = (): KeptComputed => ({
 		files: new Map(found.files.map((file) => [file.url, file])),
@@ -156,7 +161,8 @@ export const createComputed = (
 ): Pick<Connector, 'poll' | 'settle'> => ({
 	poll: async (request): Promise<Answer> => {
 		const { source, token, now, signal } = request;
-		const found = kept.find(source.key, request.wantFull ? null : request.basis);
+		const shelf = shelfOf(source.key, request.nearMs !== undefined);
+		const found = kept.find(shelf, request.wantFull ? null : request.basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
 		const context: FetchContext = {
 			http,
@@ -166,13 +172,14 @@ export const createComputed = (
 			signal,
 			kept: known?.files ?? new Map<string, KeptFile>()
 		};
-		const computed = await compute(request, context, windowOf(now, source));
+		const computed = await compute(request, context, windowOf(request));
 		if ('state' in computed) return computed;
 		const { answer, keep } = answerOf(computed, request, known);
 		const useless = computed.isJudged ? uselessness(answer.flags) : null;
 		if (useless !== null) return silentAbout(useless, answer);
-		if (keep !== null) kept.propose(source.key, { token, basis: null, make: keep });
+		if (keep !== null) kept.propose(shelf, { token, basis: null, make: keep });
 		return answer;
 	},
-	settle: kept.settle
+	settle: (sourceKey, token, committed, isNear = false) =>
+		kept.settle(shelfOf(sourceKey, isNear), token, committed)
 });

@@ -20,6 +20,11 @@ export type PollRequest = {
 	readonly now: Instant;
 	/** Ask for everything, without conditional headers (suspect shrink, integrity check). */
 	readonly wantFull: boolean;
+	/**
+	 * Ask only for slots that start within this, ms; left out = for the whole window. `basis` then
+	 * names the last such poll: what is kept of the two is kept apart.
+	 */
+	readonly nearMs?: number;
 	readonly signal: AbortSignal;
 };
 
@@ -117,7 +122,13 @@ export type SecretOf = (sourceKey: string) => Promise<string | null>;
 export type Connector = {
 	readonly poll: (request: PollRequest) => Promise<Answer>;
 	/** Called after the poll of `token` was committed (or not): keeps or drops its body. */
-	readonly settle: (sourceKey: string, token: string, committed: boolean) => void;
+	readonly settle: (
+		sourceKey: string,
+		token: string,
+		committed: boolean,
+		/** It was a poll of the near days. */
+		isNear?: boolean
+	) => void;
 	/** Only kinds that can write. */
 	readonly book: ((order: BookingOrder) => Promise<BookingOutcome>) | null;
 	readonly findBooking:

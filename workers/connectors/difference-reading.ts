@@ -6,6 +6,7 @@ import { MAX_RECORD_BYTES, MAX_RECORDS, parsePiece } from './ledger.ts';
 import type { Ledger, Part, Reading, ReadOptions, SlotRead, SlotReader, Window } from './ledger.ts';
 import { joinBodies, sameMark, textOf, type Body, type Piece } from './pieces.ts';
 import { compareBodies, type Difference } from './records.ts';
+import { isFarBeyond } from './tally.ts';
 
 /** Which raw records differ; null when the bodies are not cut alike. */
 const differenceOf = (before: readonly Part[], after: readonly Part[]): Difference | null => {
@@ -162,12 +163,15 @@ export const readByDifference = (
 	const flags = flagsAfter(ledger, removed, added);
 	if (flags.records > MAX_RECORDS) return null;
 	const isSame = removed.length === 0 && added.length === 0;
+	const isWindowIgnored =
+		ledger.isWindowIgnored || added.some(({ fact }) => isFarBeyond(fact, window));
 	return {
 		listing: isSame ? { form: 'unchanged' } : deltaOf(ledger, removed, added, window),
 		flags,
 		refused: ledger.refused,
 		unread: ledger.unread,
 		isDoubtful: false,
+		isWindowIgnored,
 		isMiscut: false,
 		others: [],
 		settle: () => {
@@ -187,6 +191,7 @@ export const readByDifference = (
 				parts,
 				window,
 				flags,
+				isWindowIgnored,
 				beyondAt: Math.min(ledger.beyondAt, ...beyond.map(({ fact }) => fact.startsAt)),
 				isOnlyFree: ledger.isOnlyFree && added.every(({ fact }) => fact.status === 'free')
 			};

@@ -53,6 +53,7 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 		refused: state.refused,
 		unread: [...state.unread],
 		isDoubtful: state.isDoubtful,
+		isWindowIgnored: state.isWindowIgnored,
 		isMiscut: state.isMiscut,
 		others: state.others,
 		settle: () => ({
@@ -65,6 +66,7 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 			refused: state.refused,
 			unread: [...state.unread],
 			beyondAt: state.beyondAt,
+			isWindowIgnored: state.isWindowIgnored,
 			isOnlyFree: state.isOnlyFree && state.sums.records > 0
 		})
 	};

@@ -1,6 +1,10 @@
 // What connectors keep of each source's last committed poll, under the poll's token. Bounded over
 // all sources: the source unused for longest is forgotten first and then read in full again.
 
+/** Where a poll of a source is kept: those of the near days beside those of the whole window. */
+export const shelfOf = (sourceKey: string, isNear: boolean): string =>
+	isNear ? `${sourceKey} near` : sourceKey;
+
 export type Kept<T> = {
 	/** What was kept under `basis`, if that is still the last committed poll. */
 	readonly find: (sourceKey: string, basis: string | null) => T | null;

@@ -48,6 +48,8 @@ export type Ledger = {
 	readonly unread: readonly string[];
 	/** Start of the earliest slot beyond the window: when it enters, everything is read anew. */
 	readonly beyondAt: number;
+	/** A slot was listed that starts more than a day beyond the window. */
+	readonly isWindowIgnored: boolean;
 	/** No record had a status other than free: the source lists only what is free. */
 	readonly isOnlyFree: boolean;
 };
@@ -59,6 +61,8 @@ export type Reading = {
 	readonly unread: readonly string[];
 	/** A record was so broken that it cannot be told whose slot it was. */
 	readonly isDoubtful: boolean;
+	/** A slot was listed that starts more than a day beyond the window. */
+	readonly isWindowIgnored: boolean;
 	/** Makes the ledger of this reading; to be called once, when the poll was committed. */
 	readonly settle: () => Ledger;
 	/** A piece is no JSON although its reader said that it must be: the body was cut wrongly. */

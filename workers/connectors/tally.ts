@@ -3,6 +3,7 @@
 import { MAX_REFUSED_EXAMPLES, noFlags } from '#domain/answer.ts';
 import type { AnswerFlags, RefusedRecord } from '#domain/answer.ts';
 import { mergeDuplicate, slotKeyOf, type SlotFact, type SlotKey } from '#domain/slot.ts';
+import { DAY_MS } from '#domain/time.ts';
 import { createCountTable, type CountTable } from './count-table.ts';
 import type { SlotRead, Window } from './ledger.ts';
 
@@ -18,6 +19,8 @@ export type Tally = {
 	readonly unread: Set<string>;
 	/** Start of the earliest slot beyond the window. */
 	beyondAt: number;
+	/** A slot was listed that starts more than a day beyond the window. */
+	isWindowIgnored: boolean;
 	/** No record had a status other than free. */
 	isOnlyFree: boolean;
 	/** A record was so broken that it cannot be told whose slot it was. */
@@ -32,6 +35,7 @@ export const createTally = (): Tally => ({
 	refused: [],
 	unread: new Set(),
 	beyondAt: Infinity,
+	isWindowIgnored: false,
 	isOnlyFree: true,
 	isDoubtful: false
 });
@@ -48,6 +52,10 @@ export const noteBad = (
 	else tally.unread.add(schedule);
 	if (tally.refused.length < MAX_REFUSED_EXAMPLES) tally.refused.push({ where, reason });
 };
+
+/** Servers that know whole days only list the rest of the last one. */
+export const isFarBeyond = ({ startsAt }: SlotFact, { to }: Window): boolean =>
+	startsAt >= to + DAY_MS;
 
 /** A slot that was read; told only when it is described and starts inside the window. */
 export const noteSlot = (
@@ -66,6 +74,7 @@ export const noteSlot = (
 	if (read.isOrphan || fact.startsAt < window.from) return;
 	if (fact.startsAt >= window.to) {
 		tally.beyondAt = Math.min(tally.beyondAt, fact.startsAt);
+		tally.isWindowIgnored ||= isFarBeyond(fact, window);
 		return;
 	}
 	const known = tally.facts.get(key);

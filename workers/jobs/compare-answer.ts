@@ -20,14 +20,19 @@ export type Comparison = {
 const diffAnswer = async (
 	sql: Sql,
 	sourceId: SourceId,
-	answer: SpokenAnswer
+	answer: SpokenAnswer,
+	isNear: boolean
 ): Promise<SlotChange[]> => {
 	const { listing } = answer;
 	switch (listing.form) {
 		case 'unchanged':
 			return [];
 		case 'full':
-			return diffFull(await readKnownSlots(sql, sourceId), listing.facts, answer);
+			return diffFull(
+				await readKnownSlots(sql, sourceId, isNear ? answer.window : null),
+				listing.facts,
+				answer
+			);
 		case 'delta': {
 			const keys = [...listing.changed.map(slotKeyOf), ...listing.gone];
 			return diffDelta(await readSlotsByKeys(sql, sourceId, keys), listing, answer);
@@ -37,7 +42,10 @@ const diffAnswer = async (
 	}
 };
 
-/** D7: a loss that must be seen twice, or null. Counts in Postgres only when slots vanish. */
+/**
+ * D7: a loss that must be seen twice, or null. Counts in Postgres only when slots vanish. W40: what was
+ * seen of the near days alone is no first look at the others.
+ */
 const suspectOf = async (
 	sql: Sql,
 	claim: PollClaim,
@@ -52,7 +60,7 @@ const suspectOf = async (
 		freeBefore: await countFree(sql, claim.sourceId, { from, to: answer.window.to }),
 		changes,
 		explicitEmpty: answer.explicitEmpty,
-		earlier: claim.suspect
+		earlier: claim.suspect?.isNear === true ? null : claim.suspect
 	});
 	return found === null ? null : { gen: claim.gen, freeAfter: found.freeAfter };
 };
@@ -60,10 +68,12 @@ const suspectOf = async (
 export const compareAnswer = async (
 	sql: Sql,
 	claim: PollClaim,
-	answer: SpokenAnswer
+	answer: SpokenAnswer,
+	isNear = false
 ): Promise<Comparison> => {
-	const changes = await diffAnswer(sql, claim.sourceId, answer);
-	const suspect = await suspectOf(sql, claim, answer, changes);
-	if (suspect === null) return { changes, suspect };
+	const changes = await diffAnswer(sql, claim.sourceId, answer, isNear);
+	const found = await suspectOf(sql, claim, answer, changes);
+	if (found === null) return { changes, suspect: null };
+	const suspect = isNear ? { ...found, isNear } : found;
 	return { changes: changes.filter((change) => change.kind !== 'removed'), suspect };
 };

@@ -4,6 +4,7 @@
 import type { SourceId } from '#domain/ids.ts';
 import { newEstimate, rateOf, type Estimate } from '#domain/polling/estimate.ts';
 import { weightOf } from '#domain/polling/importance.ts';
+import { nextLookAmong } from '#domain/polling/local-time.ts';
 import { observe } from '#domain/polling/observe.ts';
 import { UNTOLD_SHARE, planPoll } from '#domain/polling/plan.ts';
 import { FRESH_SHARE, costOfAnswer } from '#domain/polling/price.ts';
@@ -32,11 +33,15 @@ export type Polled = {
 	readonly unchanged: boolean;
 	/** Shortest interval or max-age, ms: no plan is sooner. */
 	readonly floorMs: number;
+	/** Of a poll of the near days: when the whole window was last asked for. */
+	readonly farAt?: Instant | null;
 };
 
 export type PollPlan = {
 	/** From the start of the poll, ms. */
 	readonly nextInMs: number;
+	/** Q43: it looks for a release, which may be anywhere in the window. */
+	readonly nextIsWhole: boolean;
 	/** Call once the poll is committed. */
 	readonly keep: () => Promise<void>;
 };
@@ -78,6 +83,8 @@ const decidePlan = (
 		readonly now: number;
 		readonly earliest: number;
 		readonly url: string;
+		/** Q40: not later, ms; left out, only the caps hold. */
+		readonly latest?: number;
 	}
 ): { readonly at: number; readonly weight: number; readonly price: number } => {
 	const weight = weightOf(basis);
@@ -86,7 +93,7 @@ const decidePlan = (
 		lastGood: when.lastGood + offsetMs,
 		now: when.now + offsetMs,
 		earliest: when.earliest + offsetMs,
-		latest: when.lastGood + latestMsOf(basis) + offsetMs,
+		latest: Math.min(when.lastGood + latestMsOf(basis), when.latest ?? Infinity) + offsetMs,
 		weight,
 		price,
 		signalled: when.lastGood === when.now ? 0 : basis.signalled,
@@ -98,26 +105,31 @@ const decidePlan = (
 /** Creates the planner of a worker process. */
 export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log: Log }) => {
 	const decide = async (polled: Polled): Promise<PollPlan> => {
-		const { sourceId, url, startedAt, changes, floorMs } = polled;
+		const { sourceId, url, startedAt, changes, floorMs, farAt = null } = polled;
 		const basis = await readPollBasis(sql, sourceId);
 		const zone = basis.zone ?? 'UTC';
 		const pool = poolIn(basis.pools, zone);
 		const offsetMs = offsetMsOf(zone, startedAt);
 		const before = parseEstimate(basis.learned);
 		const told = {
-			from: (basis.lastGoodAt ?? startedAt) + offsetMs,
+			from: (basis.countedFrom ?? startedAt) + offsetMs,
 			to: startedAt + offsetMs,
 			count: changes + basis.told,
 			cost: costOfAnswer(polled.unchanged)
 		};
-		// A first listing is no change: there was nothing to differ from.
+		// A first listing is no change: there was nothing to differ from. Q41: a rate is that of the whole
+		// window, so that it is learned when the whole window was seen; what near polls found by then counts.
 		const estimate =
 			before === null || basis.lastGoodAt === null
 				? newEstimate(pool, floorMs)
-				: observe(before, pool, told);
+				: farAt === null
+					? observe(before, pool, told)
+					: before;
 		const untold = isUntold(basis, changes);
 		const earliest = startedAt + Math.max(floorMs, untold ? 0 : netMsOf(basis));
-		const when = { lastGood: startedAt, now: startedAt, earliest, url };
+		const latest =
+			farAt === null || !basis.keepsFresh ? Infinity : farAt + FRESH_SHARE * basis.freshForMs;
+		const when = { lastGood: startedAt, now: startedAt, earliest, url, latest };
 		const { at, weight, price } = decidePlan(basis, { estimate, offsetMs }, when);
 		const lesson = {
 			sourceId,
@@ -128,21 +140,24 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 			lastGoodAt: startedAt,
 			floorMs,
 			plannedMs: at - startedAt,
+			nearChanges: farAt === null ? null : changes,
 			isUntold: untold,
 			weight,
 			price
 		};
-		return { nextInMs: at - startedAt, keep: () => saveLesson(sql, lesson) };
+		const look = nextLookAmong(estimate.hot, startedAt + offsetMs) - offsetMs;
+		const nextInMs = at - startedAt;
+		return { nextInMs, nextIsWhole: look <= at, keep: () => saveLesson(sql, lesson) };
 	};
 	return {
 		/** Plans after a good poll; null = the policy cannot be asked, and the floor holds. */
 		plan: async (polled: Polled): Promise<PollPlan | null> => {
 			try {
-				const { nextInMs, keep } = await decide(polled);
+				const { nextInMs, nextIsWhole, keep } = await decide(polled);
 				const safeKeep = async (): Promise<void> => {
 					await keep().catch((error: unknown) => void logFault(log, 'poll_lesson_lost', error));
 				};
-				return { nextInMs, keep: safeKeep };
+				return { nextInMs, nextIsWhole, keep: safeKeep };
 			} catch (error) {
 				logFault(log, 'poll_plan_failed', error, { sourceId: polled.sourceId });
 				return null;

@@ -6,22 +6,18 @@ import type { RoomEntry } from '#domain/protocol.ts';
 import { SECOND_MS } from '#domain/time.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import { commitPoll, type PollCommit } from '#server/store/commit-poll.ts';
-import {
-	claimPoll,
-	readSource,
-	recordSilence,
-	type PollClaim,
-	type Suspect
-} from '#server/store/sources.ts';
+import { commitPoll } from '#server/store/commit-poll.ts';
+import { claimPoll, readSource, recordSilence } from '#server/store/sources.ts';
 import type { Connectors } from '../connectors/connectors.ts';
 import type { Queues } from '../queues.ts';
 import { askSource, type Asked } from './ask-source.ts';
+import { basesAfter, beginPoll, isMirrored, requestOf, type Poll } from './begin-poll.ts';
 import { compareAnswer } from './compare-answer.ts';
+import { noneMoved, tellMoved } from './moved-slots.ts';
 import { decideDeadline, decideNextPoll, floorMs } from './plan-poll.ts';
 import type { PollPlan, PollPolicy } from './poll-policy.ts';
 import type { RawKeeper } from './raw-keeper.ts';
-import { createPollMemory, type Basis, type PollMemory } from './poll-memory.ts';
+import { createPollMemory, noBases, type PollMemory } from './poll-memory.ts';
 
 export type PollDeps = {
 	readonly sql: Sql;
@@ -49,45 +45,15 @@ export type PollReport =
 	| {
 			readonly state: 'committed';
 			readonly form: SpokenAnswer['listing']['form'];
+			/** Only the near days were asked for. */
+			readonly isNear: boolean;
 			readonly changes: number;
 			readonly suspect: boolean;
 	  };
 
-type Poll = {
-	readonly claim: PollClaim;
-	readonly basis: Basis | null;
-	readonly token: string;
-	readonly wantFull: boolean;
-	readonly startedAt: number;
-};
-
-const tokenOf = (claim: PollClaim): string => `${claim.source.key}-${claim.gen}`;
-
-const beginPoll = (claim: PollClaim, memory: PollMemory): Poll => {
-	const isDoubtful = claim.suspect !== null || claim.isPushed;
-	const basis = isDoubtful ? null : memory.basisOf(claim.sourceId, claim.committedGen);
-	return {
-		claim,
-		basis,
-		token: tokenOf(claim),
-		wantFull: basis === null,
-		startedAt: performance.now()
-	};
-};
-
-/**
- * Only an answer that the store now mirrors in full may be the basis of a delta: what a partial,
- * suspect or partly kept-out answer left in the store would never be told again.
- */
-const isMirrored = (answer: SpokenAnswer, commit: PollCommit, suspect: Suspect | null): boolean =>
-	answer.state === 'complete' &&
-	answer.unreadSchedules.length === 0 &&
-	suspect === null &&
-	commit.kept === 0;
-
 const planNext = async (
 	{ policy }: PollDeps,
-	{ sourceId, source, pollStartedAt }: PollClaim,
+	{ reach, claim: { sourceId, source, pollStartedAt, near } }: Poll,
 	{ listing, maxAgeMs }: SpokenAnswer,
 	changes: number
 ): Promise<PollPlan | null> =>
@@ -97,6 +63,7 @@ const planNext = async (
 		startedAt: pollStartedAt,
 		changes,
 		unchanged: listing.form === 'unchanged',
+		farAt: reach === 'near' ? (near?.farAt ?? null) : null,
 		floorMs: floorMs(source.minIntervalMs, maxAgeMs)
 	})) ?? null;
 
@@ -104,14 +71,17 @@ const storeAnswer = async (
 	deps: PollDeps,
 	memory: PollMemory,
 	poll: Poll,
-	answer: SpokenAnswer
+	heard: SpokenAnswer
 ): Promise<PollReport> => {
-	const { claim } = poll;
+	const { claim, reach, bases } = poll;
 	const connector = deps.connectors[claim.source.kind];
+	const isNear = reach === 'near';
 	let mirrored = false;
+	let after = noBases;
 	try {
-		const { changes, suspect } = await compareAnswer(deps.sql, claim, answer);
-		const plan = suspect === null ? await planNext(deps, claim, answer, changes.length) : null;
+		const answer = tellMoved(heard, bases[reach]?.moved ?? noneMoved);
+		const { changes, suspect } = await compareAnswer(deps.sql, claim, answer, isNear);
+		const plan = suspect === null ? await planNext(deps, poll, answer, changes.length) : null;
 		const { maxAgeMs } = answer;
 		const plannedMs = plan?.nextInMs ?? 0;
 		const nextPollInMs = decideNextPoll({
@@ -119,13 +89,17 @@ const storeAnswer = async (
 			outcome: suspect === null ? { state: 'spoken', maxAgeMs, plannedMs } : { state: 'suspect' },
 			chance: Math.random()
 		});
-		const done = await commitPoll(deps.sql, { claim, answer, changes, nextPollInMs, suspect });
+		const mayNarrow =
+			answer.state === 'complete' && answer.canNarrow === true && plan?.nextIsWhole !== true;
+		const outcome = { claim, answer, changes, nextPollInMs, suspect, isNear, mayNarrow };
+		const done = await commitPoll(deps.sql, outcome);
 		if (!done.ok) {
 			memory.lengthenLease(claim.sourceId);
 			deps.log.warn('poll_fenced', { sourceId: claim.sourceId, gen: claim.gen });
 			return { state: 'fenced' };
 		}
 		mirrored = isMirrored(answer, done.value, suspect);
+		after = basesAfter(poll, heard, { changes, commit: done.value, isMirrored: mirrored });
 		const { entries, touched } = done.value;
 		if (entries.length > 0) deps.publish(entries);
 		await Promise.all([
@@ -134,18 +108,13 @@ const storeAnswer = async (
 			touched.length > 0 ? deps.queues.addAlerts(touched) : null
 		]);
 		const { form } = answer.listing;
-		return { state: 'committed', form, changes: changes.length, suspect: suspect !== null };
+		const isSuspect = suspect !== null;
+		return { state: 'committed', form, isNear, changes: changes.length, suspect: isSuspect };
 	} finally {
-		connector.settle(claim.source.key, poll.token, mirrored);
-		memory.keep(claim.sourceId, mirrored ? basisAfter(poll, answer) : null);
+		connector.settle(claim.source.key, poll.token, mirrored, isNear);
+		memory.keep(claim.sourceId, after);
 	}
 };
-
-const basisAfter = (poll: Poll, answer: SpokenAnswer): Basis => ({
-	gen: poll.claim.gen,
-	token: poll.token,
-	fullAt: poll.basis === null || answer.listing.form === 'full' ? poll.startedAt : poll.basis.fullAt
-});
 
 const storeSilence = async (
 	deps: PollDeps,
@@ -180,8 +149,11 @@ const skipPoll = async (deps: PollDeps, sourceId: SourceId): Promise<PollReport>
 	return { state: 'skipped' };
 };
 
-const noteDeadline = (memory: PollMemory, sourceId: SourceId, asked: Asked): void => {
+/** A near poll says nothing of how long a whole one takes. */
+const noteDeadline = (memory: PollMemory, { reach, claim }: Poll, asked: Asked): void => {
 	const { answer, tookMs } = asked;
+	const { sourceId } = claim;
+	if (reach === 'near') return;
 	const timedOut = answer.state === 'silent' && answer.reason === 'timeout';
 	if (answer.state === 'silent' && !timedOut) return;
 	const last = { timedOut, tookMs, bytes: answer.bytes };
@@ -205,33 +177,24 @@ const runPoll = async (
 	const { claim, token } = poll;
 	const { sourceId, source } = claim;
 	const connector = deps.connectors[source.kind];
+	const isNear = poll.reach === 'near';
+	const deadlineMs = memory.deadlineOf(sourceId);
 	const { asked, heard } = await listenTo(deps, poll, () =>
-		askSource(
-			connector,
-			{
-				source,
-				cursor: claim.cursor,
-				basis: poll.basis?.token ?? null,
-				token,
-				now: claim.pollStartedAt,
-				wantFull: poll.wantFull
-			},
-			{ sourceId, deadlineMs: memory.deadlineOf(sourceId), signal, log: deps.log }
-		)
+		askSource(connector, requestOf(poll), { sourceId, deadlineMs, signal, log: deps.log })
 	);
 	if (signal.aborted && asked.answer.state === 'silent') {
-		connector.settle(source.key, token, false);
+		connector.settle(source.key, token, false, isNear);
 		return { state: 'abandoned' };
 	}
 	const { tookMs } = asked;
 	deps.log.debug('poll_asked', { sourceId, gen: claim.gen, tookMs, bytes: asked.answer.bytes });
-	noteDeadline(memory, sourceId, asked);
+	noteDeadline(memory, poll, asked);
 	const { answer } = asked;
 	let report: PollReport;
 	if (answer.state === 'silent') {
-		connector.settle(source.key, token, false);
+		connector.settle(source.key, token, false, isNear);
 		// E15: what could not be read is read in full the next time, and then kept.
-		if (answer.reason === 'not_understood') memory.keep(sourceId, null);
+		if (answer.reason === 'not_understood') memory.keep(sourceId, noBases);
 		report = await storeSilence(deps, poll, answer);
 	} else {
 		report = await storeAnswer(deps, memory, poll, answer);
@@ -246,9 +209,9 @@ const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void =>
 	if (report.state === 'silent') {
 		log.warn('poll_silent', { sourceId, reason: report.reason, failures: claim.failures + 1, ms });
 	} else if (report.state === 'committed') {
-		const { form, changes, suspect } = report;
+		const { form, isNear, changes, suspect } = report;
 		const write = changes > 0 || suspect ? log.info : log.debug;
-		write('poll_done', { sourceId, form, changes, suspect, ms });
+		write('poll_done', { sourceId, form, isNear, changes, suspect, ms });
 	}
 };
 

@@ -45,7 +45,8 @@ const asIfClaimed = (
 	suspect: null,
 	pollStartedAt: raw.askedAt,
 	failures: 0,
-	isPushed: false
+	isPushed: false,
+	near: null
 });
 
 /** Throws SecretUnreadable when what is kept cannot be opened. */

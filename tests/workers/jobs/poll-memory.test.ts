@@ -1,30 +1,42 @@
 // What a process remembers of its own polls.
 import { expect, test } from 'vitest';
 import { SourceId } from '#domain/ids.ts';
+import { toInstant } from '#domain/time.ts';
 import { DEADLINE_MS } from '#workers/jobs/plan-poll.ts';
-import { FULL_EVERY_MS, createPollMemory } from '#workers/jobs/poll-memory.ts';
+import { noneMoved } from '#workers/jobs/moved-slots.ts';
+import { FULL_EVERY_MS, createPollMemory, noBases, type Basis } from '#workers/jobs/poll-memory.ts';
 
 const source = SourceId.parse(7);
 
-test('[W13] the basis counts only for the generation it was committed as', () => {
+const basisOf = (gen: number): Basis => ({
+	gen,
+	token: `a-${gen}`,
+	fullAt: 0,
+	window: { from: toInstant(0), to: toInstant(1) },
+	moved: noneMoved
+});
+
+test('[W13] a basis counts only for the generation it was committed as', () => {
 	const memory = createPollMemory(() => 0);
-	const basis = { gen: 4, token: 'a-4', fullAt: 0 };
-	memory.keep(source, basis);
-	expect(memory.basisOf(source, 4)).toBe(basis);
-	expect(memory.basisOf(source, 5)).toBeNull();
-	expect(memory.basisOf(SourceId.parse(8), 4)).toBeNull();
-	memory.keep(source, null);
-	expect(memory.basisOf(source, 4)).toBeNull();
+	const bases = { whole: basisOf(4), near: basisOf(4) };
+	memory.keep(source, bases);
+	expect(memory.basesOf(source, 4)).toEqual(bases);
+	expect(memory.basesOf(source, 5)).toEqual(noBases);
+	expect(memory.basesOf(SourceId.parse(8), 4)).toEqual(noBases);
+	memory.keep(source, { ...bases, near: null });
+	expect(memory.basesOf(source, 4)).toEqual({ whole: basisOf(4), near: null });
+	memory.keep(source, noBases);
+	expect(memory.basesOf(source, 4)).toEqual(noBases);
 });
 
 test('[W13] once an hour everything is read anew', () => {
 	let now = 0;
 	const memory = createPollMemory(() => now);
-	memory.keep(source, { gen: 4, token: 'a-4', fullAt: 0 });
+	memory.keep(source, { whole: basisOf(4), near: { ...basisOf(4), fullAt: 1 } });
 	now = FULL_EVERY_MS - 1;
-	expect(memory.basisOf(source, 4)).not.toBeNull();
+	expect(memory.basesOf(source, 4).whole).not.toBeNull();
 	now = FULL_EVERY_MS;
-	expect(memory.basisOf(source, 4)).toBeNull();
+	expect(memory.basesOf(source, 4)).toMatchObject({ whole: null, near: { gen: 4 } });
 });
 
 test('[W4] a source keeps its own deadline', () => {

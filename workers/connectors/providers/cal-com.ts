@@ -88,6 +88,7 @@ const compute =
 			isWhole: fault === undefined,
 			unread: types.filter((_, at) => all[at]?.ok !== true).map(scheduleKeyOf),
 			listsOnlyFree: true,
+			takesWindow: true,
 			isJudged: true,
 			files: good.map(({ file }) => file),
 			validAt: toInstant(good[0]?.file.dateMs ?? now),

@@ -38,6 +38,7 @@ const compute =
 			schedules,
 			isWhole: fault === null,
 			listsOnlyFree: true,
+			takesWindow: true,
 			isJudged: true,
 			files: [],
 			validAt: toInstant(dateMs ?? now),

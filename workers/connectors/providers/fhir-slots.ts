@@ -7,10 +7,10 @@ import { readByDifference } from '../difference-reading.ts';
 import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
 import { callerOf, type HttpClient } from '../http-client.ts';
-import type { Kept } from '../kept-bodies.ts';
+import { shelfOf, type Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
-import { windowOf, type PollWindow } from '../poll-window.ts';
+import { canNarrow, windowOf, type PollWindow } from '../poll-window.ts';
 import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { createFhirCancel } from './fhir-cancel.ts';
@@ -85,7 +85,7 @@ const compose = (
 ): Composed => {
 	const { searched, calendar, read } = found;
 	const { reading, pages } = read;
-	const window = windowOf(request.now, request.source);
+	const window = windowOf(request);
 	const complete = searched.fault === null && !reading.isDoubtful;
 	const { facts } = calendar;
 	const serverMs = pages[0]?.file.dateMs ?? null;
@@ -101,7 +101,12 @@ const compose = (
 		refused: reading.refused,
 		maxAgeMs: pages[0]?.file.maxAgeMs ?? null,
 		cursor: { pages: pages.length, ignored: searched.ignored, zones: zoneCounts(calendar) },
-		bytes: found.bytes
+		bytes: found.bytes,
+		canNarrow: canNarrow(request, {
+			flags: reading.flags,
+			isWindowIgnored: reading.isWindowIgnored || searched.ignored.includes('start'),
+			pages: pages.length
+		})
 	};
 	const keep = (): KeptSearch => ({
 		files: new Map(pages.map(({ file }) => [file.url, file])),
@@ -121,7 +126,7 @@ const pollByListing = async (
 	onUncuttable: FhirParts['onUncuttable']
 ): Promise<Composed | SilentAnswer> => {
 	const { request, context, calendars, features, known } = polling;
-	const window = windowOf(request.now, request.source);
+	const window = windowOf(request);
 	const searched = await searchAll(context, slotSearch(baseOf(request.source.url), window));
 	let bytes = spent + searched.bytes;
 	if (searched.pages.length === 0 && searched.fault !== null)
@@ -190,7 +195,8 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 	const poll = async (request: PollRequest): Promise<Answer> => {
 		const { source, token } = request;
 		const basis = request.wantFull ? null : request.basis;
-		const found = kept.find(source.key, basis);
+		const shelf = shelfOf(source.key, request.nearMs !== undefined);
+		const found = kept.find(shelf, basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
 		const context = contextOf(parts, request, known);
 		const features = await calendars.features(context, baseOf(source.url));
@@ -204,7 +210,7 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		const detail = uselessness(answer.flags);
 		if (detail !== null) return silentAbout(detail, answer);
 		const builds = answer.listing.form === 'full' ? null : basis;
-		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
+		if (keep !== null) kept.propose(shelf, { token, basis: builds, make: keep });
 		return answer;
 	};
 	const askWritable: AskWritable = async (caller, signal, now) => {
@@ -216,5 +222,7 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 	const booking = createFhirBooking(http, askWritable);
 	const cancel = createFhirCancel(http, askWritable);
 	const subscriber = createFhirSubscriber(http);
-	return { poll, settle: kept.settle, ...booking, cancel, subscriber, clear: calendars.clear };
+	const settle: Connector['settle'] = (sourceKey, token, committed, isNear = false) =>
+		kept.settle(shelfOf(sourceKey, isNear), token, committed);
+	return { poll, settle, ...booking, cancel, subscriber, clear: calendars.clear };
 };

@@ -22,9 +22,10 @@ type Usable = { readonly known: KeptSearch; readonly sinceMs: number; readonly c
 const usableOf = (polling: Polling): Usable | null => {
 	const { request, features, known, calendars, context } = polling;
 	if (known === null || known.serverMs === null || !features.hasLastUpdated) return null;
+	if (request.nearMs !== undefined) return null;
 	const isWorth = known.files.size >= PAGES_WORTH_UPDATES && !known.ledger.isOnlyFree;
 	if (!isWorth || known.updatesSince >= UPDATES_IN_A_ROW) return null;
-	const window = windowOf(request.now, request.source);
+	const window = windowOf(request);
 	// Slots that enter the window did not change: only a listing finds them.
 	if (window.to !== known.ledger.window.to) return null;
 	const calendar = calendars.current(context);
@@ -39,7 +40,7 @@ export const pollByUpdates = async (polling: Polling, spent: number): Promise<Up
 	if (usable === null) return null;
 	const { request, context, calendars } = polling;
 	const { known, sinceMs, calendar } = usable;
-	const window = windowOf(request.now, request.source);
+	const window = windowOf(request);
 	const since = `ge${new Date(sinceMs).toISOString()}`;
 	const url = slotSearch(baseOf(request.source.url), window, `&_lastUpdated=${since}`);
 	const searched = await searchAll({ ...context, kept: new Map() }, url);

@@ -120,7 +120,7 @@ export const gather = async (
 		return silentOf(slotFault, bytes);
 	return {
 		request,
-		window: windowOf(now, source),
+		window: windowOf(request),
 		kept,
 		manifestFile: first.file,
 		manifest: manifest.value,
