@@ -59,6 +59,8 @@ export type Silence = {
 	/** One plain sentence for the operator; never a body, never a token. */
 	readonly detail: string;
 	readonly retryInMs: number;
+	/** W42: it was asked for the near days only, and what came was of no use. */
+	readonly isNearUseless?: boolean;
 };
 
 export type DueSource = {
@@ -225,6 +227,8 @@ export const recordSilence = async (sql: Queryable, silence: Silence): Promise<b
 			checked_at = coalesce(far_checked_at, checked_at),
 			near_checked_at = case when far_checked_at is null then near_checked_at else checked_at end,
 			far_checked_at = null,
+			window_ignored_at = case when ${silence.isNearUseless === true}
+				then clock_timestamp() else window_ignored_at end,
 			next_poll_at = clock_timestamp() + ${silence.retryInMs} * interval '1 millisecond'
 		where id = ${silence.sourceId} and poll_gen = ${silence.gen}
 			and committed_gen < ${silence.gen} and polling_until is not null

@@ -130,7 +130,9 @@ const storeSilence = async (
 		chance: Math.random()
 	});
 	const { sourceId, gen } = claim;
-	if (!(await recordSilence(deps.sql, { sourceId, gen, reason, detail, retryInMs }))) {
+	const isNearUseless = poll.reach === 'near' && reason === 'not_understood';
+	const silence = { sourceId, gen, reason, detail, retryInMs, isNearUseless };
+	if (!(await recordSilence(deps.sql, silence))) {
 		deps.log.warn('poll_fenced', { sourceId, gen });
 		return { state: 'fenced' };
 	}

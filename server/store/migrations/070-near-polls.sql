@@ -7,7 +7,8 @@ alter table sources add column far_checked_at timestamptz,
 	add column near_polls integer not null default 0,
 	-- The last answer allows that the next poll asks for less.
 	add column may_narrow boolean not null default false,
-	-- When an answer about the near days told of the others too: no use asking for less, for a day.
+	-- When an answer about the near days told of the others too, or was of no use: no asking for less
+	-- for a day.
 	add column window_ignored_at timestamptz;
 -- Rates are learned from whole polls only: since when changes are counted (null = since the last good
 -- poll). What near polls found meanwhile is in `told`.

@@ -243,6 +243,34 @@ test.each<Api>([
 	expect(spoken(await poll()).listing).toEqual({ form: 'unchanged' });
 });
 
+test('[A104] who has no time in the near days keeps the name that the whole answer told', async () => {
+	const late = { startsAt: now + 9 * DAY_MS };
+	const notes = {
+		find: { style: 'argonaut' as const, holds: false, practitioners: ['Practitioner/b'] }
+	};
+	await using server = await startFakeServer((asked) => {
+		const end = Date.parse(asked.url.searchParams.get('end') ?? '');
+		const { body } = proposals(asked) as { body: { entry: object[] } };
+		const resource = {
+			resourceType: 'Appointment',
+			status: 'proposed',
+			start: iso(late.startsAt),
+			end: iso(late.startsAt + 20 * MINUTE_MS),
+			participant: [{ actor: { reference: 'Practitioner/b', display: 'Dr B' } }]
+		};
+		return late.startsAt < end
+			? { body: { ...body, entry: [...body.entry, { resource }] } }
+			: { body };
+	});
+	await using connectors = makeConnectors({ secretOf: async () => 'key' });
+	const source = makeSource({ kind: 'fhir-operations', url: `${server.url}/fhir`, notes });
+	const { poll } = createPoller(connectors['fhir-operations'], source, () => now);
+	const namesOf = async (over: Parameters<typeof poll>[0]) =>
+		spoken(await poll(over)).schedules?.map(({ practitionerName }) => practitionerName);
+	expect(await namesOf({})).toEqual(['Dr A', 'Dr B']);
+	expect(await namesOf({ ...near, basis: null, commit: false })).toEqual(['Dr A']);
+});
+
 test('[A103] a try, and an answer that is read again, are about the whole window', async () => {
 	await withFhir(
 		{ slots: slotsEvery(6 * HOUR_MS, 50), perPage: 10 },

@@ -294,6 +294,18 @@ test('[W42] a source that lists everything whatever it is asked for is asked for
 	expect(reaches(connector.requests).at(-1)).toBe('near');
 });
 
+test('[W42] a near answer that cannot be understood is followed by whole ones, for a day', async () => {
+	const id = await addSource(usual);
+	const connector = createFakeConnector((request) =>
+		request.nearMs === undefined
+			? sourceListing([tomorrow])(request)
+			: makeSilence({ reason: 'not_understood' })
+	);
+	const run = createWorker(ofEveryKind(connector));
+	for (let polls = 0; polls < 5; polls += 1) await run(id);
+	expect(reaches(connector.requests)).toEqual(['full', 'near', 'full', 'whole', 'whole']);
+});
+
 test.each([
 	['a small listing', { canNarrow: false }],
 	['a partial answer', { state: 'partial' }]

@@ -18,6 +18,10 @@ const findOf = ({ find }: SourceSettings['notes']): FhirFind | null => {
 	return find.schedules === undefined || find.service === undefined ? null : find;
 };
 
+/** Who is shown even without a free time. */
+const notedOf = ({ style, schedules = [], practitioners = [] }: FhirFind): readonly string[] =>
+	style === 'medplum' ? schedules : practitioners;
+
 const compute =
 	(parts: ComputedParts): Compute =>
 	async (request, _context, window) => {
@@ -31,7 +35,8 @@ const compute =
 		const session = openSession(parts.http, request);
 		const { answers, fault, dateMs, bytes } = await askFind(session, find, asked);
 		if (answers.length === 0 && fault !== null) return silentOf(fault, bytes);
-		const known = find.style === 'medplum' ? (find.schedules ?? []) : (find.practitioners ?? []);
+		// A104: who has no free time in the near days is not named there, and must not lose the name.
+		const known = request.nearMs === undefined ? notedOf(find) : [];
 		const { reads, schedules } = readFound(answers, source, known);
 		return {
 			reads,
