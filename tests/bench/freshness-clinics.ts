@@ -16,14 +16,14 @@ import type { Timeline } from './freshness-figures.ts';
  * life: rates go with their product, and a world that is too fast for its size would run out of slots.
  */
 const worlds = [
-	{ slots: 300, pace: 40 },
-	{ slots: 200, pace: 30 },
-	{ slots: 120, pace: 25 },
-	{ slots: 80, pace: 20 },
-	{ slots: 60, pace: 12 },
-	{ slots: 60, pace: 6 },
-	{ slots: 60, pace: 3 },
-	{ slots: 60, pace: 1 }
+	{ slots: 300, pace: 14 },
+	{ slots: 200, pace: 10 },
+	{ slots: 120, pace: 8 },
+	{ slots: 80, pace: 6 },
+	{ slots: 60, pace: 4 },
+	{ slots: 60, pace: 2 },
+	{ slots: 60, pace: 1 },
+	{ slots: 60, pace: 0.3 }
 ] as const;
 
 /** Publishers whose max-age is far above the intervals of a few minutes' run are left out. */
@@ -39,7 +39,7 @@ const keys = [
 ];
 
 const RELEASING_SHARE = 0.3;
-const RELEASE_EVERY_MS = 90_000;
+const RELEASE_EVERY_MS = 300_000;
 const RELEASE_MOST = 15;
 const TAKEN_SHARE = 0.75;
 const TAKEN_AFTER_MS = 30_000;

@@ -5,6 +5,7 @@ import { AlertSubscriptionId, DeviceKey, RequestId, type SlotId } from '#domain/
 import { weightOf } from '#domain/polling/importance.ts';
 import type { RoomName } from '#domain/room.ts';
 import { MINUTE_MS } from '#domain/time.ts';
+import { slotStates } from '#domain/slot.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import { createViewerCounts } from '#server/feed/viewer-counts.ts';
 import { createRedis } from '#server/platform/redis.ts';
@@ -84,10 +85,10 @@ const watchPolls = ({ sql }: Database) => {
 
 type ShownRow = { source: string; slot: string; at: number; open: boolean };
 
-/** From the change log, which is written with the slots: shown is open, or held by one of us. */
+/** From the change log, which is written with the slots. Held, here or at the clinic, is not open. */
 const readShown = async ({ sql }: Database): Promise<Map<string, Map<string, Timeline>>> => {
 	const rows = await sql<ShownRow[]>`
-		select o.key as source, s.source_slot_id as slot, l.at, l.state in (1, 2) as open
+		select o.key as source, s.source_slot_id as slot, l.at, l.state = ${slotStates.open} as open
 		from (
 			select distinct (extract(epoch from l.at) * 1000)::float8 as at, (c ->> 0)::bigint as id,
 				(c ->> case when jsonb_array_length(c) = 2 then 1 else 4 end)::int as state
