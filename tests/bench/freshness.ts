@@ -118,7 +118,8 @@ const keepEven = (clinics: LivingClinics, { policy, fixed }: Sides) => {
 			const behind = since(mark);
 			const wanted = Math.max(perMs / 2, perMs + (behind.policy - behind.fixed) / SMOOTH_MS);
 			const { fixed: requests, polls } = since(first);
-			const perPoll = requests / Math.max(1, polls);
+			// Before the first polls are counted: one request each.
+			const perPoll = Math.max(1, requests / Math.max(1, polls));
 			const interval = (clinics.clinics.length * perPoll) / (MEAN_SPREAD * wanted);
 			intervals.push(interval);
 			history.push(read());
