@@ -9,7 +9,7 @@ import { operatorNotesOf } from './operator-notes.ts';
 import type { ClinicKind } from './profiles.ts';
 import type { Served } from './serve.ts';
 import type { SlotStatus } from './sessions.ts';
-import type { Slot } from './slot-book.ts';
+import type { Slot, SlotChange } from './slot-book.ts';
 import type { Organisation } from './world.ts';
 
 export type ClinicTruth = {
@@ -36,6 +36,8 @@ export type RunningClinic = {
 	burst: (request: BurstRequest) => string[];
 	appointments: () => readonly Appointment[];
 	truth: () => ClinicTruth;
+	/** Calls for every change of a slot, right after it. */
+	listen: (listener: (change: SlotChange) => void) => void;
 	standingFaults: () => readonly FaultRequest[];
 };
 
@@ -76,6 +78,7 @@ export const toRunning = (
 			const slots = clinic.slots.sorted();
 			return { slots, appointments: clinic.appointments(), counts: countByStatus(slots) };
 		},
+		listen: clinic.slots.listen,
 		standingFaults: faults.standing
 	};
 };

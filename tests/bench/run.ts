@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, string>> = {
 	push: './push.ts',
 	ingest: './ingest.ts',
 	failing: './failing.ts',
+	freshness: './freshness.ts',
 	scale: './scale.ts'
 };
 
