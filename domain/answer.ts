@@ -93,6 +93,11 @@ export type SpokenAnswer = {
 	 * keep to them. Left out = no.
 	 */
 	readonly canNarrow?: boolean;
+	/**
+	 * A36: only what changed since a complete listing, told without a gap: partial, because nobody tells
+	 * of what was deleted, but with that listing the store shows all that is known. Left out = no.
+	 */
+	readonly isUpdate?: boolean;
 };
 
 export type SilentAnswer = {

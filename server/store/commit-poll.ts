@@ -54,7 +54,7 @@ const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> =>
 			may_narrow = ${mayNarrow} and (window_ignored_at is null
 				or window_ignored_at < clock_timestamp() - ${IGNORED_HOURS} * interval '1 hour'),
 			checked_at = coalesce(${outcome.heardAt ?? null}::timestamptz, clock_timestamp()),
-			valid_at = ${answer.validAt}, outcome = ${answer.state},
+			valid_at = ${answer.validAt}, outcome = ${answer.isUpdate === true ? 'complete' : answer.state},
 			detail = null, failures = 0, polling_until = null,
 			suspect = ${outcome.suspect === null ? null : JSON.stringify(outcome.suspect)}::text::jsonb,
 			recent_changes = (recent_changes || ${outcome.changes.length}::int)

@@ -69,7 +69,7 @@ export const isMirrored = (
 	commit: PollCommit,
 	suspect: Suspect | null
 ): boolean =>
-	answer.state === 'complete' &&
+	(answer.state === 'complete' || answer.isUpdate === true) &&
 	answer.unreadSchedules.length === 0 &&
 	suspect === null &&
 	commit.kept === 0;

@@ -434,3 +434,28 @@ test('[Q43] a poll that looks for a release asks for the whole window', async ()
 	expect(reaches(connector.requests)).toEqual(['full', 'near', 'near', 'whole']);
 	expect(isFar(nextWeek)).toBe(true);
 });
+
+test('[A36] updates follow one another in the job, without asking for everything in between', async () => {
+	const id = await addSource();
+	const update = makeAnswer({
+		state: 'partial',
+		isUpdate: true,
+		schedules: null,
+		listing: { form: 'delta', changed: [nextWeek], gone: [], total: 2 }
+	});
+	const connector = createFakeConnector(
+		() => listing([tomorrow]),
+		() => update
+	);
+	const run = createWorker(ofEveryKind(connector));
+	for (let polls = 0; polls < 4; polls += 1) await run(id);
+	const asked = connector.requests.map(({ wantFull, basis }) => [wantFull, basis !== null]);
+	expect(asked).toEqual([
+		[true, false],
+		[false, true],
+		[false, true],
+		[false, true]
+	]);
+	expect(await shownOf(id)).toHaveLength(2);
+	expect((await rowOf(id))['outcome']).toBe('complete');
+});

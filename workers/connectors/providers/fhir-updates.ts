@@ -61,6 +61,7 @@ export const pollByUpdates = async (polling: Polling, spent: number): Promise<Up
 	return {
 		answer: {
 			state: 'partial',
+			isUpdate: true,
 			validAt: toInstant(serverMs ?? request.now),
 			window: { from: window.from, to: window.to },
 			listing: { form: 'delta', changed: listing.facts, gone: [], total },
