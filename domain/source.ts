@@ -111,7 +111,9 @@ export const OperatorNotes = z.strictObject({
 	trustRank: z.int().min(1).max(100).optional(),
 	/** E20: keys of sources that list the same practitioners as this one. */
 	sameAs: z.array(sourceKey).min(1).max(50).optional(),
-	signIn: SignInRule.optional()
+	signIn: SignInRule.optional(),
+	/** `fhir-slots`: Slots are asked for schedule by schedule; found out where a search is refused. */
+	slotsBy: z.literal('schedule').optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 

@@ -26,6 +26,7 @@ type Known = {
 	features?: FhirFeatures;
 	featuresAt?: Instant;
 	calendar?: Calendar;
+	wantsSchedules?: boolean;
 };
 
 export type Had<T> =
@@ -48,6 +49,9 @@ export type Calendars = {
 	readonly current: (context: FetchContext) => Calendar | null;
 	/** The server did not show that it filters by `_lastUpdated`: not relied on for the day. */
 	readonly doubtUpdates: (context: FetchContext) => void;
+	/** The server lists Slots only by their schedules. */
+	readonly wantsSchedules: (context: FetchContext) => boolean;
+	readonly noteWantsSchedules: (context: FetchContext) => void;
 	readonly clear: () => void;
 };
 
@@ -134,6 +138,10 @@ export const createCalendars = (): Calendars => {
 			if (known.features !== undefined) {
 				known.features = { ...known.features, hasLastUpdated: false };
 			}
+		},
+		wantsSchedules: (context) => knownOf(context).wantsSchedules === true,
+		noteWantsSchedules: (context) => {
+			knownOf(context).wantsSchedules = true;
 		},
 		clear: () => sources.clear()
 	};

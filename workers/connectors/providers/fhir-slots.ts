@@ -18,13 +18,12 @@ import { createFhirSubscriber } from './fhir-subscribe.ts';
 import type { AskWritable } from './fhir-session.ts';
 import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
+import { listWindow } from './fhir-listing.ts';
 import { pollByUpdates } from './fhir-updates.ts';
 import {
 	entriesOfPages,
 	partsOfPages,
 	reopenParsed,
-	searchAll,
-	slotSearch,
 	type Page,
 	type Searched
 } from './fhir-search.ts';
@@ -127,7 +126,7 @@ const pollByListing = async (
 ): Promise<Composed | SilentAnswer> => {
 	const { request, context, calendars, features, known } = polling;
 	const window = windowOf(request);
-	const searched = await searchAll(context, slotSearch(baseOf(request.source.url), window));
+	const searched = await listWindow(polling, window);
 	let bytes = spent + searched.bytes;
 	if (searched.pages.length === 0 && searched.fault !== null)
 		return silentOf(searched.fault, bytes);

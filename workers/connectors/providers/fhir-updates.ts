@@ -22,6 +22,7 @@ type Usable = { readonly known: KeptSearch; readonly sinceMs: number; readonly c
 const usableOf = (polling: Polling): Usable | null => {
 	const { request, features, known, calendars, context } = polling;
 	if (known === null || known.serverMs === null || !features.hasLastUpdated) return null;
+	if (request.source.notes.slotsBy === 'schedule' || calendars.wantsSchedules(context)) return null;
 	if (request.nearMs !== undefined) return null;
 	const isWorth = known.files.size >= PAGES_WORTH_UPDATES && !known.ledger.isOnlyFree;
 	if (!isWorth || known.updatesSince >= UPDATES_IN_A_ROW) return null;
