@@ -2,6 +2,7 @@
 // and a marketplace that lists it too). One source's are shown; the others' would be the same times
 // twice. Pure.
 import type { ScheduleId, SourceId } from './ids.ts';
+import { lettersOf } from './letters.ts';
 
 export type TwinCandidate = {
 	readonly id: ScheduleId;
@@ -36,12 +37,6 @@ export type TwinDecision = {
 	readonly because: TwinReason;
 };
 
-const plain = (text: string): string =>
-	text
-		.normalize('NFKD')
-		.replaceAll(/[^\p{L}\p{N}]/gu, '')
-		.toLowerCase();
-
 const overlaps = (a: readonly string[], b: readonly string[]): boolean =>
 	a.length === 0 || b.length === 0 || a.some((each) => b.includes(each));
 
@@ -53,11 +48,11 @@ const overlaps = (a: readonly string[], b: readonly string[]): boolean =>
 export const twinRuleOf = (a: TwinCandidate, b: TwinCandidate): TwinRule | null => {
 	if (a.sourceId === b.sourceId || !overlaps(a.specialtyIds, b.specialtyIds)) return null;
 	const isNpiSame = a.npi !== null && a.npi === b.npi;
-	if (isNpiSame && plain(a.organizationName) === plain(b.organizationName)) {
+	if (isNpiSame && lettersOf(a.organizationName) === lettersOf(b.organizationName)) {
 		return 'npi_and_clinic';
 	}
 	if (!a.sameAs.includes(b.sourceKey) && !b.sameAs.includes(a.sourceKey)) return null;
-	const isNameSame = plain(a.practitionerName) === plain(b.practitionerName);
+	const isNameSame = lettersOf(a.practitionerName) === lettersOf(b.practitionerName);
 	const isUnsaid = a.npi === null || b.npi === null;
 	return isNpiSame || (isUnsaid && isNameSame) ? 'noted' : null;
 };
@@ -99,7 +94,7 @@ const pairsOf = (candidates: readonly TwinCandidate[]): Pair[] => {
 	};
 	for (const one of candidates) {
 		if (one.npi !== null) add(`npi ${one.npi}`, one);
-		add(`name ${plain(one.practitionerName)}`, one);
+		add(`name ${lettersOf(one.practitionerName)}`, one);
 	}
 	const pairs: Pair[] = [];
 	for (const group of groups.values()) {

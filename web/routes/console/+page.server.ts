@@ -1,13 +1,9 @@
 // One clinic's bookings and holds. Opened by a private link only; names come from encrypted rows.
 import { error, fail, type Actions } from '@sveltejs/kit';
-import { BookingId, type SourceId } from '#domain/ids.ts';
+import { BookingId } from '#domain/ids.ts';
 import { refusals } from '#domain/refusals.ts';
+import { clinicOf } from '#lib/server/clinic.ts';
 import type { PageServerLoad } from './$types';
-
-const clinicOf = ({ visitor }: App.Locals): SourceId => {
-	if (visitor.staff?.role !== 'clinic') error(403, 'private_link');
-	return visitor.staff.sourceId;
-};
 
 export const load: PageServerLoad = async ({ locals }) => {
 	const sourceId = clinicOf(locals);

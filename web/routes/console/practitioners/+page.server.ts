@@ -1,16 +1,12 @@
 // Which of a clinic's practitioners take visits here: closing and opening their times, by plain forms.
-import { error, fail, type Actions } from '@sveltejs/kit';
+import { fail, type Actions } from '@sveltejs/kit';
 import { z } from 'zod';
 import { closings } from '#domain/closing.ts';
-import { ScheduleId, type SourceId } from '#domain/ids.ts';
+import { ScheduleId } from '#domain/ids.ts';
+import { clinicOf } from '#lib/server/clinic.ts';
 import type { PageServerLoad } from './$types';
 
 export const csr = false;
-
-const clinicOf = ({ visitor }: App.Locals): SourceId => {
-	if (visitor.staff?.role !== 'clinic') error(403, 'private_link');
-	return visitor.staff.sourceId;
-};
 
 export const load: PageServerLoad = async ({ locals }) => ({
 	schedules: await locals.hub.clinicSchedules.list(clinicOf(locals))
