@@ -149,7 +149,9 @@ test('[E9] a hold at a removed source ends at once and its holder is told by the
 	const [slot] = await sql`
 		select live_claims(claim_untils, clock_timestamp()) as live from slots order by id limit 1`;
 	expect(slot).toEqual({ live: 0 });
-	expect((await expireHolds(sql, 10)).ended).toEqual([{ holdId: hold, deviceKey: device }]);
+	expect((await expireHolds(sql, 10)).ended).toEqual([
+		{ holdId: hold, deviceKey: device, isTaken: false }
+	]);
 	expect(await readSource(sql, id)).toMatchObject({ enabled: false });
 	expect(await readSourceStatuses(sql)).toEqual([]);
 	expect(await dropIdleSources(sql)).toBe(0);

@@ -25,13 +25,14 @@ begin
 	ended := '[]';
 	handed_back := 0;
 	for v_hold in
+		-- More than are wanted, because other sweeps may have locked the first ones.
 		with due as (
 			select d.id from holds d
 			where d.state in ('held', 'confirming', 'booked') and d.expires_at <= clock_timestamp()
-			order by d.expires_at limit least(p_limit, 500)
+			order by d.expires_at limit 10 * least(p_limit, 500)
 		), taken as (
 			select t.id from holds t join slots s on s.id = t.slot_id
-			where t.state = 'held' and is_taken_elsewhere(s) limit least(p_limit, 500)
+			where t.state = 'held' and is_taken_elsewhere(s) limit 10 * least(p_limit, 500)
 		)
 		select h.id, h.slot_id, h.fence, h.device_key, h.state,
 			h.fence = any (s.claim_fences) as is_claimed,
