@@ -62,7 +62,7 @@ export const holdsAndPatients: readonly Mutant[] = [
 	{
 		name: 'sweep-frees-nothing',
 		why: 'a hold that ran out keeps its time off the board',
-		file: holdsSql,
+		file: 'server/store/migrations/065-taken-holds.sql',
 		find: '\t\tv_slots := v_slots || v_hold.slot_id;\n',
 		replace: '',
 		project: 'pg',
@@ -310,5 +310,55 @@ export const holdsAndPatients: readonly Mutant[] = [
 		project: 'pg',
 		tests: ['tests/scheduling/raise-alerts.pg.test.ts'],
 		catcher: 'L3'
+	},
+	{
+		name: 'taken-hold-lives-on',
+		why: 'a patient types for minutes at a time that somebody has booked at the clinic',
+		file: 'server/store/migrations/065-taken-holds.sql',
+		find: "or p_slot.status in ('busy', 'busy-unavailable', 'entered-in-error')",
+		replace: "or p_slot.status in ('entered-in-error')",
+		project: 'pg',
+		tests: ['tests/scheduling/expire-holds.pg.test.ts'],
+		catcher: 'H43'
+	},
+	{
+		name: 'closed-time-is-held',
+		why: 'patients book whom the clinic has taken off',
+		file: 'server/store/migrations/062-hidden-times.sql',
+		find: 'and (s.starts_at - o.min_notice <= v_now or c.hidden @> s.starts_at);',
+		replace: 'and s.starts_at - o.min_notice <= v_now;',
+		project: 'pg',
+		tests: ['tests/scheduling/commands.pg.test.ts'],
+		catcher: 'Z20'
+	},
+	{
+		name: 'closed-time-is-told',
+		why: 'a hold that ends, or a poll, puts a closed time back on every board',
+		file: 'server/store/migrations/062-hidden-times.sql',
+		find: 'if v_state = 1 and exists (',
+		replace: 'if v_state = 99 and exists (',
+		project: 'pg',
+		tests: ['tests/scheduling/closings.pg.test.ts'],
+		catcher: 'K25'
+	},
+	{
+		name: 'one-visit-too-many',
+		why: 'the limit of a person is one higher than it says',
+		file: 'server/store/person-limit.ts',
+		find: '(row?.count ?? 0) >= most',
+		replace: '(row?.count ?? 0) > most',
+		project: 'pg',
+		tests: ['tests/scheduling/person-limit.pg.test.ts'],
+		catcher: 'H42'
+	},
+	{
+		name: 'twins-across-clinics',
+		why: 'of somebody who works at two clinics one vanishes',
+		file: 'domain/twins.ts',
+		find: 'isNpiSame && lettersOf(a.organizationName) === lettersOf(b.organizationName)',
+		replace: 'isNpiSame',
+		project: 'unit',
+		tests: ['tests/domain/twins.test.ts'],
+		catcher: 'E20'
 	}
 ];

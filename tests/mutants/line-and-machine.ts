@@ -30,12 +30,22 @@ export const lineAndMachine: readonly Mutant[] = [
 	{
 		name: 'time-let-pass-offered-again',
 		why: 'who said no to a time is asked about it every half second',
-		file: 'server/store/migrations/030-waiting.sql',
-		find: 'values (v_entry.id, v_entry.slot_id)\n\t\ton conflict do nothing;',
-		replace: 'select v_entry.id, v_entry.slot_id where false\n\t\ton conflict do nothing;',
+		file: 'server/store/migrations/065-taken-holds.sql',
+		find: 'values (v_entry.id, v_entry.slot_id)\n\t\t\ton conflict do nothing;',
+		replace: 'select v_entry.id, v_entry.slot_id where false\n\t\t\ton conflict do nothing;',
 		project: 'pg',
 		tests: waiting,
 		catcher: 'G8'
+	},
+	{
+		name: 'lost-offer-counts-as-unanswered',
+		why: 'whose offered time the clinic gave away is asked less often, and then not at all',
+		file: 'server/store/migrations/065-taken-holds.sql',
+		find: "when h.state = 'expired' and h.is_taken then 'lost'",
+		replace: "when h.state = 'expired' and h.is_taken then 'lapsed'",
+		project: 'pg',
+		tests: waiting,
+		catcher: 'H43'
 	},
 	{
 		name: 'two-times-kept-for-one-person',
