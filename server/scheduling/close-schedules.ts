@@ -5,7 +5,12 @@ import type { ScheduleId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { ok, refuse } from '#domain/result.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { listClinicSchedules, setClosing, type ClosingDone } from '../store/closings.ts';
+import {
+	isOwnSchedule,
+	listClinicSchedules,
+	setClosing,
+	type ClosingDone
+} from '../store/closings.ts';
 
 type Deps = {
 	readonly sql: Sql;
@@ -17,8 +22,7 @@ type Deps = {
 export const clinicSchedules = ({ sql, publish, addAlerts }: Deps): ClinicSchedules => ({
 	list: (source) => listClinicSchedules(sql, source),
 	close: async (source, schedule, closing) => {
-		const own = await listClinicSchedules(sql, source);
-		if (schedule !== null && !own.some(({ id }) => id === schedule)) {
+		if (schedule !== null && !(await isOwnSchedule(sql, source, schedule))) {
 			return refuse('schedule_unknown');
 		}
 		const done = await sql.begin<ClosingDone>((tx) =>

@@ -27,6 +27,16 @@ export const listClinicSchedules = (sql: Queryable, source: SourceId): Promise<C
 		from schedules c where c.source_id = ${source}
 		order by c.practitioner_name, c.id limit ${MAX_SCHEDULES}`;
 
+export const isOwnSchedule = async (
+	sql: Queryable,
+	source: SourceId,
+	schedule: ScheduleId
+): Promise<boolean> => {
+	const rows = await sql`
+		select 1 from schedules where id = ${schedule} and source_id = ${source}`;
+	return rows.length > 0;
+};
+
 const writeClosing = (
 	tx: Tx,
 	wish: { readonly source: SourceId; readonly schedule: ScheduleId | null },

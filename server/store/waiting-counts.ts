@@ -1,5 +1,5 @@
 // How many people wait for a clinic's practitioners: what its console shows and is told of.
-import type { SourceId } from '#domain/ids.ts';
+import type { RoomId, SourceId } from '#domain/ids.ts';
 import type { ClinicChange, RoomEntry } from '#domain/protocol.ts';
 import { must } from '#domain/result.ts';
 import { clinicRoom } from '#domain/room.ts';
@@ -62,11 +62,9 @@ export const tellWaitingCounts = async (tx: Tx): Promise<RoomEntry<unknown>[]> =
 		tx,
 		changed.map(({ id }) => clinicRoom(id))
 	);
-	const news = new Map(
-		changed.map(({ id, count }): [ReturnType<typeof rooms.get> & number, ClinicChange[]] => [
-			must(rooms.get(clinicRoom(id)), 'room'),
-			[{ kind: 'waiting', count }]
-		])
-	);
+	const news = new Map<RoomId, ClinicChange[]>();
+	for (const { id, count } of changed) {
+		news.set(must(rooms.get(clinicRoom(id)), 'room'), [{ kind: 'waiting', count }]);
+	}
 	return await appendChanges(tx, news);
 };
