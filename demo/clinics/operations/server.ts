@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Ask, Handler, Reply } from '../exchange.ts';
 import type { Booking, Office, Visit } from '../small/office.ts';
+import { bundle, fhir, givenIn, iso, outcome, referenceIn } from './wire.ts';
 
 export type Dialect = 'argonaut' | 'ihe' | 'medplum';
 export const OPERATIONS_PATH = '/fhir';
@@ -22,16 +23,6 @@ type State = {
 	readonly posted: Map<string, Readonly<Record<string, unknown>>>;
 	turn: number;
 };
-
-const fhir = (status: number, resource: unknown): Reply => ({
-	status,
-	headers: { 'content-type': 'application/fhir+json' },
-	body: JSON.stringify(resource)
-});
-const outcome = (status: number, code: string): Reply =>
-	fhir(status, { resourceType: 'OperationOutcome', issue: [{ severity: 'fatal', code }] });
-
-const iso = (at: number): string => new Date(at).toISOString();
 
 const slotOf = (visit: Visit, status: string): object => ({
 	resourceType: 'Slot',
@@ -58,26 +49,6 @@ const proposalOf = (state: State, visit: Visit): object => {
 	};
 };
 
-const Parameters = z.object({
-	resourceType: z.literal('Parameters'),
-	parameter: z.array(z.looseObject({ name: z.string() }))
-});
-type Given = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
-
-const givenIn = (ask: Ask): Given | null => {
-	if (ask.method === 'GET') {
-		return new Map(
-			[...ask.url.searchParams].map(([name, value]) => [name, { valueDateTime: value }])
-		);
-	}
-	try {
-		const parsed = Parameters.parse(JSON.parse(ask.body));
-		return new Map(parsed.parameter.map((each) => [each.name, each]));
-	} catch {
-		return null;
-	}
-};
-
 const dropLapsed = ({ holds, office }: State): void => {
 	for (const [id, { visit, until }] of holds) {
 		if (until > office.now()) continue;
@@ -85,24 +56,6 @@ const dropLapsed = ({ holds, office }: State): void => {
 		holds.delete(id);
 	}
 };
-
-const bundle = (
-	ask: Ask,
-	resources: readonly object[],
-	{ next, total }: { next: string | null; total: number }
-) => ({
-	resourceType: 'Bundle',
-	type: 'searchset',
-	total,
-	link: [
-		{ relation: 'self', url: ask.url.href },
-		...(next === null ? [] : [{ relation: 'next', url: next }])
-	],
-	entry: [
-		...resources.map((resource) => ({ resource, search: { mode: 'match' } })),
-		{ resource: { resourceType: 'OperationOutcome', issue: [] }, search: { mode: 'outcome' } }
-	]
-});
 
 /** Held times are not offered. */
 const find = (state: State, ask: Ask): Reply => {
@@ -224,11 +177,6 @@ const book = (state: State, ask: Ask): Reply => {
 		entry: [{ resource: told(state, made) }]
 	});
 };
-
-const referenceIn = (given: Given | null): string =>
-	z
-		.object({ reference: z.string() })
-		.safeParse(given?.get('appointment-reference')?.['valueReference']).data?.reference ?? '';
 
 const cancelled = (state: State, id: string): Reply => {
 	const booking = state.office.bookings().find((each) => each.id === id);
