@@ -67,6 +67,13 @@ export type Listing =
 			readonly total: number;
 	  };
 
+/** Opaque to all but the connector that made it. */
+export type Fingerprint = Readonly<Record<string, unknown>>;
+
+/** Polls ask for the near days or for the whole window; each is told against the last of its kind. */
+export const reaches = ['near', 'whole'] as const;
+export type Reach = (typeof reaches)[number];
+
 export type SpokenAnswer = {
 	readonly state: 'complete' | 'partial';
 	/** The source says this was true at (its transactionTime or Date header, never our ordering). */
@@ -98,6 +105,11 @@ export type SpokenAnswer = {
 	 * of what was deleted, but with that listing the store shows all that is known. Left out = no.
 	 */
 	readonly isUpdate?: boolean;
+	/**
+	 * N20: by what any process sees later that the source still says this: addresses, validators and
+	 * digests of what was read. Made when it is to be kept. Left out or null = only by reading it again.
+	 */
+	readonly fingerprint?: () => Fingerprint | null;
 };
 
 export type SilentAnswer = {

@@ -6,12 +6,11 @@ import type { SlotChange } from '#domain/slot-diff.ts';
 import { slotKeyOf, type SlotFact, type SlotKey } from '#domain/slot.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Sql, Tx } from '../platform/postgres.ts';
+import { keepFingerprints, type Fingerprints, type Left } from './fingerprints.ts';
 import { ensureRooms } from './schedules.ts';
 import { dropKnownClaims } from './slot-rows.ts';
 import type { PollClaim, Suspect } from './sources.ts';
 import { writeChanges, type PollCommit, type ToWrite } from './write-changes.ts';
-
-export type { PollCommit } from './write-changes.ts';
 
 export type PollOutcome = {
 	readonly claim: PollClaim;
@@ -26,6 +25,14 @@ export type PollOutcome = {
 	readonly isNear?: boolean;
 	/** The next poll may ask for the near days only. */
 	readonly mayNarrow?: boolean;
+	/** Under what a fingerprint of the answer may be kept; left out = not at all. */
+	readonly poll?: Left['poll'];
+};
+
+export type PolledCommit = PollCommit & {
+	/** The store now shows all that the answer says. */
+	readonly isMirrored: boolean;
+	readonly fingerprints: Fingerprints;
 };
 
 const RECENT_POLLS = 30;
@@ -88,12 +95,22 @@ const createBusyTest = ({ answer, changes }: PollOutcome): ((key: SlotKey) => bo
 	};
 };
 
+/**
+ * What a partial, suspect or partly kept-out answer left in the store would never be told again by
+ * one that builds on it.
+ */
+const isMirrored = ({ answer, suspect }: PollOutcome, { kept }: PollCommit): boolean =>
+	(answer.state === 'complete' || answer.isUpdate === true) &&
+	answer.unreadSchedules.length === 0 &&
+	suspect === null &&
+	kept === 0;
+
 const commit = async (
 	tx: Tx,
 	outcome: PollOutcome,
 	rooms: Awaited<ReturnType<typeof ensureRooms>>
-): Promise<Result<PollCommit, 'fenced'>> => {
-	const { claim, answer, changes } = outcome;
+): Promise<Result<PolledCommit, 'fenced'>> => {
+	const { claim, answer, changes, isNear = false, poll = null } = outcome;
 	const fence = await passFence(tx, outcome);
 	if (fence === null) return refuse('fenced');
 	if (answer.listing.form !== 'unchanged') {
@@ -107,7 +124,17 @@ const commit = async (
 		keepsPushed: true,
 		now: fence.now
 	};
-	return ok(await writeChanges(tx, write, rooms));
+	const done = await writeChanges(tx, write, rooms);
+	const mirrored = isMirrored(outcome, done);
+	const fingerprints = await keepFingerprints(tx, claim.sourceId, {
+		before: claim.fingerprints,
+		reach: isNear ? 'near' : 'whole',
+		answer,
+		poll,
+		isMirrored: mirrored,
+		isNews: changes.length > 0 || done.rewritten > 0
+	});
+	return ok({ ...done, isMirrored: mirrored, fingerprints });
 };
 
 /**
@@ -118,7 +145,7 @@ const commit = async (
 export const commitPoll = async (
 	sql: Sql,
 	outcome: PollOutcome
-): Promise<Result<PollCommit, 'fenced'>> => {
+): Promise<Result<PolledCommit, 'fenced'>> => {
 	const rooms = await ensureRooms(sql, outcome.answer.schedules ?? []);
 	return await sql.begin((tx) => commit(tx, outcome, rooms));
 };

@@ -6,6 +6,12 @@ import type { SourceId } from '#domain/ids.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Queryable } from '../platform/postgres.ts';
+import {
+	fingerprintsOf,
+	selectFingerprints,
+	type Fingerprints,
+	type FingerprintsJson
+} from './fingerprints.ts';
 
 /**
  * A shrink that waits for a second opinion: the poll that saw it and what it would leave, of the near
@@ -42,6 +48,7 @@ export type PollClaim = {
 	readonly isPushed: boolean;
 	/** null = this poll must ask for the whole window. */
 	readonly near: NearPolls | null;
+	readonly fingerprints: Fingerprints;
 };
 
 export type StoredSource = {
@@ -112,6 +119,7 @@ type ClaimRow = SourceRow & {
 	readonly may_narrow: boolean;
 	/** A signal told of changes, which may be anywhere. */
 	readonly signalled?: boolean;
+	readonly fingerprints: FingerprintsJson;
 };
 
 const nearOf = (row: ClaimRow): NearPolls | null => {
@@ -130,7 +138,8 @@ const claimOf = (row: ClaimRow): PollClaim => ({
 	pollStartedAt: row.poll_started_at,
 	failures: row.failures,
 	isPushed: row.pushed_at !== null,
-	near: nearOf(row)
+	near: nearOf(row),
+	fingerprints: fingerprintsOf(row.fingerprints)
 });
 
 const storedOf = (row: SourceRow): StoredSource => ({
@@ -144,10 +153,14 @@ const storedOf = (row: SourceRow): StoredSource => ({
 /**
  * Adds a source or brings its settings up to date (by `key`); one that was removed is polled again, one
  * that is paused stays so (E7). Another address means another listing, and one that was removed has no times
- * left: validators are forgotten, a poll under way is fenced and the next one is due at once.
+ * left: validators are forgotten, a poll under way is fenced and the next one is due at once. With other
+ * settings the same answer may mean something else, so that it is read again.
  */
 export const upsertSource = async (sql: Queryable, source: SourceSettings): Promise<SourceId> => {
 	const [row] = await sql<{ id: SourceId }[]>`
+		with unknown as (
+			delete from fingerprints using sources s where s.id = source_id and s.key = ${source.key}
+		)
 		insert into sources as s (key, name, kind, url, notes, min_interval_ms, fresh_for_ms,
 			window_ms, allow_private, booking)
 		values (${source.key}, ${source.name}, ${source.kind}, ${source.url},
@@ -193,7 +206,7 @@ export const claimPoll = async (
 			and (polling_until is null or polling_until <= clock_timestamp())
 		returning *, exists (
 			select from poll_estimates e where e.source_id = sources.id and e.signalled > 0
-		) as signalled`;
+		) as signalled, ${selectFingerprints(sql)}`;
 	return row === undefined ? null : claimOf(row);
 };
 
@@ -212,7 +225,7 @@ export const claimReplay = async (
 			polling_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
 		where id = ${sourceId} and enabled and committed_gen <= ${heardGen}
 			and (polling_until is null or polling_until <= clock_timestamp())
-		returning *`;
+		returning *, ${selectFingerprints(sql)}`;
 	return row === undefined ? null : claimOf(row);
 };
 

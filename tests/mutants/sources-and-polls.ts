@@ -5,6 +5,7 @@ const committing = ['tests/store/commit-poll.pg.test.ts'];
 const pushing = ['tests/push/take-push.pg.test.ts'];
 const planning = ['tests/workers/jobs/plan-poll.test.ts'];
 const nearing = ['tests/workers/jobs/near-polls.pg.test.ts'];
+const printing = ['tests/store/fingerprints.pg.test.ts'];
 const asking = ['tests/workers/connectors/http-client.test.ts'];
 
 export const sourcesAndPolls: readonly Mutant[] = [
@@ -237,6 +238,36 @@ export const sourcesAndPolls: readonly Mutant[] = [
 		project: 'pg',
 		tests: nearing,
 		catcher: 'W40'
+	},
+	{
+		name: 'recognised-although-a-near-poll-changed-it',
+		why: 'a time that a near poll saw taken and that came free again stays taken for an hour',
+		file: 'server/store/fingerprints.ts',
+		find: '!left.isMirrored || left.isNews;',
+		replace: '!left.isMirrored;',
+		project: 'pg',
+		tests: printing,
+		catcher: 'S33'
+	},
+	{
+		name: 'recognised-although-suspect',
+		why: 'what a broken listing seemed to lose is taken for what the clinic says',
+		file: 'server/store/commit-poll.ts',
+		find: '\tsuspect === null &&\n',
+		replace: '',
+		project: 'pg',
+		tests: printing,
+		catcher: 'S33'
+	},
+	{
+		name: 'recognised-by-the-first-page',
+		why: 'a visit taken on page two of a listing stays open on the board',
+		file: 'workers/connectors/recall.ts',
+		find: 'isSame = false;\n\t});',
+		replace: 'isSame = true;\n\t});',
+		project: 'unit',
+		tests: ['tests/workers/connectors/recall.test.ts'],
+		catcher: 'N21'
 	},
 	{
 		name: 'far-times-never-asked-for',

@@ -3,6 +3,7 @@ import type { SourceId } from '#domain/ids.ts';
 import { HOUR_MS, MINUTE_MS, toInstant } from '#domain/time.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
+import { noFingerprints } from '#server/store/fingerprints.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -79,7 +80,9 @@ describe('a first poll', () => {
 			opened: 2,
 			closed: 0,
 			kept: 0,
-			rewritten: 1
+			rewritten: 1,
+			isMirrored: true,
+			fingerprints: noFingerprints
 		});
 		expect(await readWholeLog(sql, 'dermatology:us-wy')).toEqual([
 			{ room: 'dermatology:us-wy', seq: 1, changes }

@@ -9,7 +9,7 @@ import { SourceSettings } from '#domain/source.ts';
 import { must, type Result } from '#domain/result.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import { commitPoll, type PollCommit } from '#server/store/commit-poll.ts';
+import { commitPoll, type PolledCommit } from '#server/store/commit-poll.ts';
 import { readKnownSlots } from '#server/store/slots.ts';
 import { claimPoll, upsertSource, type PollClaim, type Suspect } from '#server/store/sources.ts';
 
@@ -97,7 +97,7 @@ export const tryPoll = async (
 	sql: Sql,
 	sourceId: SourceId,
 	poll: Poll
-): Promise<Result<PollCommit, 'fenced'>> => {
+): Promise<Result<PolledCommit, 'fenced'>> => {
 	const held = poll.claim ?? (await claim(sql, sourceId));
 	const answer = makeAnswer({
 		listing: { form: 'full', facts: poll.facts },
@@ -114,7 +114,7 @@ export const tryPoll = async (
 	});
 };
 
-export const poll = async (sql: Sql, sourceId: SourceId, told: Poll): Promise<PollCommit> => {
+export const poll = async (sql: Sql, sourceId: SourceId, told: Poll): Promise<PolledCommit> => {
 	const result = await tryPoll(sql, sourceId, told);
 	if (!result.ok) throw new Error(result.reason);
 	return result.value;

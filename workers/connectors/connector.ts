@@ -1,6 +1,6 @@
 // What a connector is: code that speaks one kind of provider API. It maps; timeouts, limits,
 // conditional requests and the address guard are the HTTP client's, once for all connectors.
-import type { Answer } from '#domain/answer.ts';
+import type { Answer, Fingerprint } from '#domain/answer.ts';
 import type { ChangeRefused, VisitFor } from '#domain/booking.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import type { Instant } from '#domain/time.ts';
@@ -15,6 +15,11 @@ export type PollRequest = {
 	 * body it kept under this token; with null it must answer in full.
 	 */
 	readonly basis: string | null;
+	/**
+	 * N20: that of the last committed answer. Without its body a connector may still answer `unchanged`
+	 * where this shows that it is; left out or null = nothing is known.
+	 */
+	readonly fingerprint?: Fingerprint | null;
 	/** Token under which the connector may keep this poll's body if it gets committed. */
 	readonly token: string;
 	readonly now: Instant;

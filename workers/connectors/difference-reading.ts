@@ -142,6 +142,12 @@ const deltaOf = (
 		: { form: 'delta', changed, gone: left.map(({ key }) => key), total };
 };
 
+const beyondAfter = (ledger: Ledger, added: readonly ReadSlot[], window: Window): number =>
+	added
+		.map(({ fact }) => fact.startsAt)
+		.filter((startsAt) => startsAt >= window.to)
+		.reduce((least, startsAt) => Math.min(least, startsAt), ledger.beyondAt);
+
 /**
  * Reads only what differs from the ledger. Null when that would not be certain to give what a full
  * reading gives: other reader, window went on past a slot, broken records, repeated keys.
@@ -165,6 +171,7 @@ export const readByDifference = (
 	const isSame = removed.length === 0 && added.length === 0;
 	const isWindowIgnored =
 		ledger.isWindowIgnored || added.some(({ fact }) => isFarBeyond(fact, window));
+	const beyondAt = beyondAfter(ledger, added, window);
 	return {
 		listing: isSame ? { form: 'unchanged' } : deltaOf(ledger, removed, added, window),
 		flags,
@@ -173,6 +180,7 @@ export const readByDifference = (
 		isDoubtful: false,
 		isWindowIgnored,
 		isMiscut: false,
+		beyondAt,
 		others: [],
 		settle: () => {
 			for (const slot of removed) {
@@ -183,16 +191,13 @@ export const readByDifference = (
 				ledger.keys.add(slot.key);
 				ledger.ids.add(slot.id);
 			}
-			const beyond = added.filter(
-				({ fact }) => fact.startsAt >= window.to && fact.startsAt < Infinity
-			);
 			return {
 				...ledger,
 				parts,
 				window,
 				flags,
 				isWindowIgnored,
-				beyondAt: Math.min(ledger.beyondAt, ...beyond.map(({ fact }) => fact.startsAt)),
+				beyondAt,
 				isOnlyFree: ledger.isOnlyFree && added.every(({ fact }) => fact.status === 'free')
 			};
 		}

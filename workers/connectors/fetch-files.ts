@@ -1,4 +1,5 @@
 // Fetches files with validators, a few at a time: what has not changed is taken from the last time.
+import { must } from '#domain/result.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Caller, HttpClient } from './http-client.ts';
 import { unheard, type Heard, type Unheard } from './http-faults.ts';
@@ -29,6 +30,8 @@ export type FetchContext = {
 	readonly kept: ReadonlyMap<string, KeptFile>;
 	/** What all files of this poll together may still weigh, unpacked. */
 	readonly budget: { left: number };
+	/** What was heard of some files earlier in this very poll, by URL: they are not asked for twice. */
+	readonly heard?: ReadonlyMap<string, FetchedFile>;
 	/** Sent with every request: a version, a key. */
 	readonly headers?: Readonly<Record<string, string>>;
 };
@@ -49,10 +52,43 @@ const keptFileOf = (url: string, heard: Heard, now: Instant): KeptFile => ({
 	body: heard.body
 });
 
-const validatorsOf = (kept: KeptFile | undefined): Record<string, string> => {
+type Validators = Pick<KeptFile, 'etag' | 'lastModified'>;
+
+const conditionOf = (kept: Validators | undefined): Record<string, string> => {
 	if (kept === undefined) return {};
 	if (kept.etag !== null) return { 'if-none-match': kept.etag };
 	return kept.lastModified === null ? {} : { 'if-modified-since': kept.lastModified };
+};
+
+type Looked =
+	| { readonly isSame: true; readonly bytes: number; readonly dateMs: number | null }
+	| { readonly isSame: false; readonly fetched: FetchedFile };
+
+/** Asks for a file under the condition that it is not as `kept` any more. */
+export const lookAtFile = async (
+	{ http, caller, headers, signal, now }: FetchContext,
+	url: string,
+	accept: string,
+	kept: Validators | undefined
+): Promise<Looked> => {
+	const condition = conditionOf(kept);
+	const heard = await http.read({
+		caller,
+		url,
+		headers: { accept, ...headers, ...condition },
+		signal
+	});
+	if (!heard.ok) return { isSame: false, fetched: heard };
+	const { bytes, status } = heard;
+	if (status !== 304) {
+		const file = keptFileOf(url, heard, now);
+		return { isSame: false, fetched: { ok: true, file, isSame: false, bytes } };
+	}
+	if (Object.keys(condition).length > 0) {
+		return { isSame: true, bytes, dateMs: dateOf(heard.headers) };
+	}
+	const detail = 'The source said "not modified" without being asked.';
+	return { isSame: false, fetched: unheard('not_understood', detail, { bytes, status }) };
 };
 
 const overBudget = (bytes: number): Unheard =>
@@ -78,32 +114,21 @@ const fetchOne = async (
 	accept: string,
 	mayRest: boolean
 ): Promise<FetchedFile> => {
+	const heard = context.heard?.get(url);
+	if (heard !== undefined) return heard;
+	const { now } = context;
 	const kept = context.kept.get(url);
-	const rests = mayRest && kept?.isImmutable === true && context.now - kept.readAt < IMMUTABLE_MS;
+	const rests = mayRest && kept?.isImmutable === true && now - kept.readAt < IMMUTABLE_MS;
 	if (rests) return { ok: true, file: kept, isSame: true, bytes: 0 };
-	const heard = await context.http.read({
-		caller: context.caller,
-		url,
-		headers: { accept, ...context.headers, ...validatorsOf(kept) },
-		signal: context.signal
-	});
-	if (!heard.ok) return heard;
-	if (heard.status === 304) {
-		if (kept !== undefined) {
-			const file = { ...kept, dateMs: dateOf(heard.headers), readAt: context.now };
-			return { ok: true, file, isSame: true, bytes: heard.bytes };
-		}
-		return unheard('not_understood', 'The source said "not modified" without being asked.', {
-			bytes: heard.bytes,
-			status: 304
-		});
+	const looked = await lookAtFile(context, url, accept, kept);
+	if (looked.isSame) {
+		const file = { ...must(kept, 'what was asked about'), dateMs: looked.dateMs, readAt: now };
+		return { ok: true, file, isSame: true, bytes: looked.bytes };
 	}
-	const file = keptFileOf(url, heard, context.now);
-	if (kept?.body.equals(file.body) === true) {
-		// The old bytes are kept instead, so that comparing them later is free.
-		return { ok: true, file: { ...file, body: kept.body }, isSame: true, bytes: heard.bytes };
-	}
-	return { ok: true, file, isSame: false, bytes: heard.bytes };
+	const { fetched } = looked;
+	if (!fetched.ok || kept?.body.equals(fetched.file.body) !== true) return fetched;
+	// The old bytes are kept instead, so that comparing them later is free.
+	return { ...fetched, file: { ...fetched.file, body: kept.body }, isSame: true };
 };
 
 const AT_ONCE = 4;

@@ -55,6 +55,7 @@ export const readInFull = (parts: readonly Part[], how: ReadOptions): Reading =>
 		isDoubtful: state.isDoubtful,
 		isWindowIgnored: state.isWindowIgnored,
 		isMiscut: state.isMiscut,
+		beyondAt: state.beyondAt,
 		others: state.others,
 		settle: () => ({
 			parts,

@@ -63,6 +63,8 @@ export type Reading = {
 	readonly isDoubtful: boolean;
 	/** A slot was listed that starts more than a day beyond the window. */
 	readonly isWindowIgnored: boolean;
+	/** Start of the earliest slot beyond the window; Infinity = none was listed. */
+	readonly beyondAt: number;
 	/** Makes the ledger of this reading; to be called once, when the poll was committed. */
 	readonly settle: () => Ledger;
 	/** A piece is no JSON although its reader said that it must be: the body was cut wrongly. */

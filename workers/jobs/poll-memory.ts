@@ -1,8 +1,9 @@
 // What this process remembers of its own polls. Only hints: a new process knows nothing of them
-// and polls in full once.
-import type { SpokenAnswer } from '#domain/answer.ts';
+// and reads in full once what changed meanwhile.
+import type { Reach, SpokenAnswer } from '#domain/answer.ts';
 import type { SourceId } from '#domain/ids.ts';
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '#domain/time.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS, type Instant } from '#domain/time.ts';
+import type { PollClaim } from '#server/store/sources.ts';
 import type { Moved } from './moved-slots.ts';
 import { DEADLINE_MS } from './plan-poll.ts';
 
@@ -11,26 +12,28 @@ export type Basis = {
 	readonly gen: number;
 	/** Token under which the connector keeps the body of the last complete one of this kind. */
 	readonly token: string;
-	/** When the source was last asked for everything, on the monotonic clock. */
-	readonly fullAt: number;
+	/** Of the fingerprint that the store keeps of the same answer; null = it keeps none. */
+	readonly printed: string | null;
+	/** When the source was last asked for everything. */
+	readonly fullAt: Instant;
 	/** Of which slots that answer spoke, and what was changed of them by the other kind of poll since. */
 	readonly window: SpokenAnswer['window'];
 	readonly moved: Moved;
 };
 
-/** Polls of the near days and of the whole window are each told against the last of their kind. */
-export type Reach = 'near' | 'whole';
-
 export type Bases = Readonly<Record<Reach, Basis | null>>;
 
 export const noBases: Bases = { near: null, whole: null };
 
-type Remembered = { bases: Bases; deadlineMs: number; marginMs: number };
+type Remembered = { bases: Bases; isDoubted: boolean; deadlineMs: number; marginMs: number };
 
 export type PollMemory = {
-	/** The bases of deltas; null where another process committed since, or it is too old. */
-	readonly basesOf: (sourceId: SourceId, committedGen: number) => Bases;
+	/** The bases of deltas; null where another process committed changes since, or it is too old. */
+	readonly basesOf: (claim: PollClaim) => Bases;
 	readonly keep: (sourceId: SourceId, bases: Bases) => void;
+	/** E15: the last answer could not be read, so that the next one is read in full, and kept. */
+	readonly doubt: (sourceId: SourceId) => void;
+	readonly isDoubted: (sourceId: SourceId) => boolean;
 	readonly deadlineOf: (sourceId: SourceId) => number;
 	readonly setDeadline: (sourceId: SourceId, deadlineMs: number) => void;
 	/** How long a claim must last: the deadline and time to compare and commit. */
@@ -47,29 +50,40 @@ const MAX_SOURCES = 20_000;
 /** So often everything is read anew, whatever the connector believes to be unchanged. */
 export const FULL_EVERY_MS = HOUR_MS;
 
-export const createPollMemory = (now: () => number = () => performance.now()): PollMemory => {
+/** W13, W43: the store still shows what that poll read, and it did so not too long ago. */
+const isUsable = (reach: Reach, basis: Basis, claim: PollClaim): boolean => {
+	const { committedGen, fingerprints, pollStartedAt } = claim;
+	const isPrinted = basis.printed !== null && fingerprints[reach]?.token === basis.printed;
+	return (basis.gen === committedGen || isPrinted) && pollStartedAt - basis.fullAt < FULL_EVERY_MS;
+};
+
+export const createPollMemory = (): PollMemory => {
 	const remembered = new Map<SourceId, Remembered>();
 	const of = (sourceId: SourceId): Remembered => {
 		const known = remembered.get(sourceId);
 		if (known !== undefined) return known;
 		const [oldest] = remembered.keys();
 		if (remembered.size >= MAX_SOURCES && oldest !== undefined) remembered.delete(oldest);
-		const made = { bases: noBases, deadlineMs: DEADLINE_MS, marginMs: COMMIT_MARGIN_MS };
+		const made = {
+			bases: noBases,
+			isDoubted: false,
+			deadlineMs: DEADLINE_MS,
+			marginMs: COMMIT_MARGIN_MS
+		};
 		remembered.set(sourceId, made);
 		return made;
 	};
-	const usable = (basis: Basis | null, committedGen: number): Basis | null => {
-		if (basis === null || basis.gen !== committedGen) return null;
-		return now() - basis.fullAt < FULL_EVERY_MS ? basis : null;
-	};
 	return {
-		basesOf: (sourceId, committedGen) => {
-			const { near, whole } = of(sourceId).bases;
-			return { near: usable(near, committedGen), whole: usable(whole, committedGen) };
+		basesOf: (claim) => {
+			const usable = (reach: Reach): Basis | null => {
+				const basis = of(claim.sourceId).bases[reach];
+				return basis !== null && isUsable(reach, basis, claim) ? basis : null;
+			};
+			return { near: usable('near'), whole: usable('whole') };
 		},
-		keep: (sourceId, bases) => {
-			of(sourceId).bases = bases;
-		},
+		keep: (sourceId, bases) => Object.assign(of(sourceId), { bases, isDoubted: false }),
+		doubt: (sourceId) => Object.assign(of(sourceId), { bases: noBases, isDoubted: true }),
+		isDoubted: (sourceId) => of(sourceId).isDoubted,
 		deadlineOf: (sourceId) => of(sourceId).deadlineMs,
 		setDeadline: (sourceId, deadlineMs) => {
 			of(sourceId).deadlineMs = deadlineMs;

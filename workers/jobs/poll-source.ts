@@ -11,7 +11,7 @@ import { claimPoll, readSource, recordSilence } from '#server/store/sources.ts';
 import type { Connectors } from '../connectors/connectors.ts';
 import type { Queues } from '../queues.ts';
 import { askSource, type Asked } from './ask-source.ts';
-import { basesAfter, beginPoll, isMirrored, requestOf, type Poll } from './begin-poll.ts';
+import { basesAfter, beginPoll, fullAtOf, requestOf, type Poll } from './begin-poll.ts';
 import { compareAnswer } from './compare-answer.ts';
 import { noneMoved, tellMoved } from './moved-slots.ts';
 import { decideDeadline, decideNextPoll, floorMs } from './plan-poll.ts';
@@ -91,16 +91,24 @@ const storeAnswer = async (
 		});
 		const mayNarrow =
 			answer.state === 'complete' && answer.canNarrow === true && plan?.nextIsWhole !== true;
-		const outcome = { claim, answer, changes, nextPollInMs, suspect, isNear, mayNarrow };
-		const done = await commitPoll(deps.sql, outcome);
+		const done = await commitPoll(deps.sql, {
+			claim,
+			answer,
+			changes,
+			nextPollInMs,
+			suspect,
+			isNear,
+			mayNarrow,
+			poll: { token: poll.token, fullAt: fullAtOf(poll, heard) }
+		});
 		if (!done.ok) {
 			memory.lengthenLease(claim.sourceId);
 			deps.log.warn('poll_fenced', { sourceId: claim.sourceId, gen: claim.gen });
 			return { state: 'fenced' };
 		}
-		mirrored = isMirrored(answer, done.value, suspect);
-		after = basesAfter(poll, heard, { changes, commit: done.value, isMirrored: mirrored });
-		const { entries, touched } = done.value;
+		const { entries, touched, isMirrored } = done.value;
+		mirrored = isMirrored;
+		after = basesAfter(poll, heard, { changes, commit: done.value });
 		if (entries.length > 0) deps.publish(entries);
 		await Promise.all([
 			deps.queues.addPoll(claim.sourceId, nextPollInMs, claim.gen),
@@ -196,7 +204,7 @@ const runPoll = async (
 	if (answer.state === 'silent') {
 		connector.settle(source.key, token, false, isNear);
 		// E15: what could not be read is read in full the next time, and then kept.
-		if (answer.reason === 'not_understood') memory.keep(sourceId, noBases);
+		if (answer.reason === 'not_understood') memory.doubt(sourceId);
 		report = await storeSilence(deps, poll, answer);
 	} else {
 		report = await storeAnswer(deps, memory, poll, answer);

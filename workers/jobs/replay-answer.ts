@@ -6,6 +6,7 @@ import { ok, refuse, type Result } from '#domain/result.ts';
 import type { SlotChange } from '#domain/slot-diff.ts';
 import { MINUTE_MS, type Instant } from '#domain/time.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
+import { noFingerprints } from '#server/store/fingerprints.ts';
 import { listRawAnswers, type RawAnswer } from '#server/store/raw-answers.ts';
 import { claimReplay, readSource, type PollClaim } from '#server/store/sources.ts';
 import { askOnce } from '../connectors/ask-once.ts';
@@ -46,7 +47,8 @@ const asIfClaimed = (
 	pollStartedAt: raw.askedAt,
 	failures: 0,
 	isPushed: false,
-	near: null
+	near: null,
+	fingerprints: noFingerprints
 });
 
 /** Throws SecretUnreadable when what is kept cannot be opened. */

@@ -58,6 +58,8 @@ export type Calendars = {
 /** Sources remembered at most. */
 const MAX_KNOWN = 500;
 const RETRY_MS = 60_000;
+/** The directory is read again when it is older. */
+export const DIRECTORY_MS = HOUR_MS;
 
 /** `https://clinic.example/fhir` of whatever was configured. */
 export const baseOf = (url: string): string => {
@@ -119,7 +121,7 @@ export const createCalendars = (): Calendars => {
 			const ageMs = Math.abs(context.now - (known.calendar?.readAt ?? -Infinity));
 			const isCurrent =
 				known.calendar?.notesText === JSON.stringify(source.notes) &&
-				ageMs < (hint.isStale ? RETRY_MS : HOUR_MS);
+				ageMs < (hint.isStale ? RETRY_MS : DIRECTORY_MS);
 			if (known.calendar !== undefined && isCurrent) {
 				return { ok: true, value: known.calendar, bytes: 0 };
 			}

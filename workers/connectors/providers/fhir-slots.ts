@@ -11,6 +11,7 @@ import { shelfOf, type Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
 import { canNarrow, windowOf, type PollWindow } from '../poll-window.ts';
+import { beginRecall } from '../recall.ts';
 import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
 import { createFhirCancel } from './fhir-cancel.ts';
@@ -19,6 +20,7 @@ import type { AskWritable } from './fhir-session.ts';
 import { baseOf, createCalendars, type Calendar } from './fhir-calendar.ts';
 import type { KeptSearch, Polling } from './fhir-kept.ts';
 import { listWindow } from './fhir-listing.ts';
+import { printOfSearch, recallSearch } from './fhir-recall.ts';
 import { pollByUpdates } from './fhir-updates.ts';
 import {
 	entriesOfPages,
@@ -105,7 +107,11 @@ const compose = (
 			flags: reading.flags,
 			isWindowIgnored: reading.isWindowIgnored || searched.ignored.includes('start'),
 			pages: pages.length
-		})
+		}),
+		fingerprint: () =>
+			complete
+				? printOfSearch({ answer, request, beyondAt: reading.beyondAt, calendar, pages })
+				: null
 	};
 	const keep = (): KeptSearch => ({
 		files: new Map(pages.map(({ file }) => [file.url, file])),
@@ -197,13 +203,17 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		const shelf = shelfOf(source.key, request.nearMs !== undefined);
 		const found = kept.find(shelf, basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
-		const context = contextOf(parts, request, known);
+		const asking = contextOf(parts, request, known);
+		const recalled = known === null ? await recallSearch(asking, request) : beginRecall();
+		if ('state' in recalled) return recalled;
+		const context = { ...asking, heard: recalled.heard };
 		const features = await calendars.features(context, baseOf(source.url));
-		if (!features.ok) return silentOf(features.fault, features.bytes);
+		const spent = recalled.bytes + features.bytes;
+		if (!features.ok) return silentOf(features.fault, spent);
 		const polling = { request, context, calendars, features: features.value, known };
 		const composed =
-			(await pollByUpdates(polling, features.bytes)) ??
-			(await pollByListing(polling, features.bytes, parts.onUncuttable));
+			(await pollByUpdates(polling, spent)) ??
+			(await pollByListing(polling, spent, parts.onUncuttable));
 		if ('state' in composed) return composed;
 		const { answer, keep } = composed;
 		const detail = uselessness(answer.flags);

@@ -54,6 +54,9 @@ export type LinksParts = {
 	readonly listingBytes: number;
 };
 
+export const manifestType = 'application/json';
+export const ndjsonType = 'application/fhir+ndjson';
+
 export const notUnderstood = (detail: string, bytes: number): SilentAnswer =>
 	silentFor('not_understood', detail, bytes);
 
@@ -65,7 +68,7 @@ const fetchAll = async (
 ): Promise<Fetched[]> =>
 	inParallel(files, async (of) => {
 		const mayRest = of.type !== 'Slot';
-		return { of, result: await fetchFile(context, of.url, 'application/fhir+ndjson', mayRest) };
+		return { of, result: await fetchFile(context, of.url, ndjsonType, mayRest) };
 	});
 
 const bytesRead = (fetched: readonly Fetched[]): number =>
@@ -90,22 +93,27 @@ export type Gathered = {
 	readonly bytes: number;
 };
 
+export const contextOf = (
+	{ http, listingBytes }: Pick<LinksParts, 'http' | 'listingBytes'>,
+	{ source, now, signal }: PollRequest,
+	kept: KeptPublication | null
+): FetchContext => ({
+	http,
+	budget: { left: listingBytes },
+	caller: callerOf(source),
+	now,
+	signal,
+	kept: kept?.files ?? new Map<string, KeptFile>()
+});
+
 /** The manifest and its files, conditional on what is kept; silent when nothing can be told of them. */
 export const gather = async (
-	{ http, listingBytes }: Pick<LinksParts, 'http' | 'listingBytes'>,
+	context: FetchContext,
 	request: PollRequest,
 	kept: KeptPublication | null
 ): Promise<Gathered | SilentAnswer> => {
-	const { source, now, signal } = request;
-	const context: FetchContext = {
-		http,
-		budget: { left: listingBytes },
-		caller: callerOf(source),
-		now,
-		signal,
-		kept: kept?.files ?? new Map<string, KeptFile>()
-	};
-	const first = await fetchFile(context, source.url, 'application/json');
+	const { source } = request;
+	const first = await fetchFile(context, source.url, manifestType);
 	if (!first.ok) return silentOf(first, first.bytes);
 	const manifest = parseManifest(first.file.body, source.url);
 	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);

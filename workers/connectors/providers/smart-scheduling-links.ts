@@ -8,6 +8,7 @@ import type { KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
 import { parsePiece, type Part, type Reading } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
+import { alsoRead, beginRecall } from '../recall.ts';
 import { silentAbout } from '../silent.ts';
 import {
 	createDirectory,
@@ -18,6 +19,7 @@ import {
 import { describeSchedules, sameFacts, type DescribedSchedule } from './schedule-facts.ts';
 import { createSlotReader, uselessness } from './slot-facts.ts';
 import {
+	contextOf,
 	filesOf,
 	gather,
 	notUnderstood,
@@ -27,6 +29,7 @@ import {
 	type KeptPublication,
 	type LinksParts
 } from './smart-gather.ts';
+import { printOfPublication, recallPublication } from './smart-recall.ts';
 
 const entriesOf = (files: readonly KeptFile[]): DirectoryEntry[] => {
 	const entries: DirectoryEntry[] = [];
@@ -167,7 +170,17 @@ const compose = (
 			transactionAt: gathered.manifest.transactionAt,
 			zones: zoneCounts(schedules.values())
 		},
-		bytes: gathered.bytes
+		bytes: gathered.bytes,
+		fingerprint: () =>
+			complete
+				? printOfPublication({
+						answer,
+						request,
+						manifest: gathered.manifest,
+						beyondAt: reading.beyondAt,
+						files: [gathered.manifestFile, ...directoryFiles, ...whole]
+					})
+				: null
 	};
 	const notesText = JSON.stringify(source.notes);
 	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), described, notesText });
@@ -182,9 +195,14 @@ export const createSmartSchedulingLinks = (parts: LinksParts): Connector => ({
 		const { kept } = parts;
 		const found = kept.find(source.key, basis);
 		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
-		const gathered = await gather(parts, request, known);
-		if ('state' in gathered) return gathered;
-		const { answer, keep } = compose(gathered);
+		const context = contextOf(parts, request, known);
+		const recalled = known === null ? await recallPublication(context, request) : beginRecall();
+		if ('state' in recalled) return recalled;
+		const gathered = await gather({ ...context, heard: recalled.heard }, request, known);
+		if ('state' in gathered) return alsoRead(gathered, recalled.bytes);
+		const composed = compose(gathered);
+		const { keep } = composed;
+		const answer = alsoRead(composed.answer, recalled.bytes);
 		const useless = uselessness(answer.flags);
 		if (useless !== null) return silentAbout(useless, answer);
 		if (
