@@ -55,8 +55,10 @@ export type Calendars = {
 	readonly clear: () => void;
 };
 
-/** Sources remembered at most. */
-const MAX_KNOWN = 500;
+/** Servers whose features are remembered at most. */
+const MAX_KNOWN = 20_000;
+/** Schedules of all directories that are remembered at most: some 2 kB each. */
+const MAX_SCHEDULES = 50_000;
 const RETRY_MS = 60_000;
 /** The directory is read again when it is older. */
 export const DIRECTORY_MS = HOUR_MS;
@@ -87,17 +89,46 @@ export const makeCalendar = (
 const isAbsent = (fault: Unheard): boolean =>
 	fault.reason === 'misconfigured' || fault.reason === 'not_understood';
 
-export const createCalendars = (): Calendars => {
+/** What is known of each server, bounded: what was unused for longest is forgotten first. */
+const createKnown = () => {
 	const sources = new Map<string, Known>();
-	const knownOf = (context: FetchContext): Known => {
-		const name = `${context.caller.key} ${context.caller.url}`;
-		const known = sources.get(name) ?? {};
-		sources.delete(name);
-		sources.set(name, known);
-		const [oldest] = sources.keys();
-		if (sources.size > MAX_KNOWN && oldest !== undefined) sources.delete(oldest);
-		return known;
+	let remembered = 0;
+	const forget = (known: Known): void => {
+		remembered -= known.calendar?.schedules.size ?? 0;
+		delete known.calendar;
 	};
+	return {
+		of: (context: FetchContext): Known => {
+			const name = `${context.caller.key} ${context.caller.url}`;
+			const known = sources.get(name) ?? {};
+			sources.delete(name);
+			sources.set(name, known);
+			const [oldest] = sources;
+			if (sources.size > MAX_KNOWN && oldest !== undefined) {
+				forget(oldest[1]);
+				sources.delete(oldest[0]);
+			}
+			return known;
+		},
+		keep: (known: Known, calendar: Calendar): Calendar => {
+			forget(known);
+			known.calendar = calendar;
+			remembered += calendar.schedules.size;
+			for (const other of sources.values()) {
+				if (remembered <= MAX_SCHEDULES) break;
+				if (other !== known) forget(other);
+			}
+			return calendar;
+		},
+		clear: () => {
+			sources.clear();
+			remembered = 0;
+		}
+	};
+};
+
+export const createCalendars = (): Calendars => {
+	const { of: knownOf, keep, clear } = createKnown();
 	return {
 		features: async (context, base) => {
 			const known = knownOf(context);
@@ -127,8 +158,8 @@ export const createCalendars = (): Calendars => {
 			}
 			const read = await readDirectory(context, baseOf(source.url), features, hint.along);
 			if (read.ok) {
-				known.calendar = makeCalendar(read.entries, source, context.now);
-				return { ok: true, value: known.calendar, bytes: read.bytes };
+				const calendar = keep(known, makeCalendar(read.entries, source, context.now));
+				return { ok: true, value: calendar, bytes: read.bytes };
 			}
 			if (known.calendar === undefined) return read;
 			// The old directory stands until the new one can be read.
@@ -145,6 +176,6 @@ export const createCalendars = (): Calendars => {
 		noteWantsSchedules: (context) => {
 			knownOf(context).wantsSchedules = true;
 		},
-		clear: () => sources.clear()
+		clear
 	};
 };
