@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { AnswerFlags, Fingerprint, SpokenAnswer } from '#domain/answer.ts';
 import type { Instant } from '#domain/time.ts';
+import packageFile from '../../package.json' with { type: 'json' };
 import type { PollRequest } from './connector.ts';
 import {
 	inParallel,
@@ -64,9 +65,9 @@ const digestOf = (body: Buffer): string => {
 	return digest;
 };
 
-/** Short for a long description of what was asked for. */
+/** Short for a long description of what was asked for, by this version: another may read otherwise. */
 export const aboutOf = (...parts: readonly unknown[]): string =>
-	digestOf(Buffer.from(JSON.stringify(parts)));
+	digestOf(Buffer.from(JSON.stringify([packageFile.version, ...parts])));
 
 type Printable = {
 	readonly answer: SpokenAnswer;

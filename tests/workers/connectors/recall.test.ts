@@ -209,6 +209,13 @@ test.each([
 	});
 });
 
+test('[N21] what another version read is read again', async () => {
+	await publish(publication(), async ({ poll }) => {
+		const fingerprint = { ...printedBy(await poll()), about: 'read by another version' };
+		expect(factsOf(await poll({ fingerprint }))).toHaveLength(3);
+	});
+});
+
 test('[N21] with other notes the same files may mean something else', async () => {
 	await publish(publication(), async ({ poll }) => {
 		const fingerprint = printedBy(await poll());
