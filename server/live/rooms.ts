@@ -29,7 +29,7 @@ export type Rooms<C> = {
 	enter(viewer: Viewer, room: RoomName): void;
 	leave(viewer: Viewer, room: RoomName): void;
 	leaveAll(viewer: Viewer): void;
-	take(room: RoomName, entries: readonly RoomEntry<C>[]): void;
+	take(room: RoomName, entries: readonly RoomEntry<C>[], waitedMs?: number): void;
 	/** The room has another epoch now: positions of before mean nothing. */
 	reset(room: RoomName): void;
 	/** null = not followed, or not yet. */
@@ -157,7 +157,7 @@ export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
 			const names = [...viewer.rooms, ...viewer.joining.keys()];
 			for (const name of names) leave(viewer, name);
 		},
-		take: (name, entries) => keeper.find(name)?.room.take(entries),
+		take: (name, entries, waitedMs) => keeper.find(name)?.room.take(entries, waitedMs),
 		reset,
 		sent: (name) => keeper.find(name)?.room.sent() ?? null,
 		count: keeper.count,

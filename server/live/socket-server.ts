@@ -58,7 +58,8 @@ export type LiveParts = FeedParts & {
 };
 
 export type LiveServer = {
-	deliver(room: RoomName, entries: readonly RoomEntry<unknown>[]): void;
+	/** L9: `waitedMs` = how long the oldest entry had waited before it came here. */
+	deliver(room: RoomName, entries: readonly RoomEntry<unknown>[], waitedMs: number): void;
 	reset(room: RoomName): void;
 	tellDevice(hint: DeviceHint): void;
 	counts(): HubStatus['sockets'];
@@ -187,9 +188,9 @@ export const createLiveServer = (parts: LiveParts): LiveServer => {
 	}, TURN_MS);
 
 	return {
-		deliver: (room, entries) => {
-			if (isClinicRoom(room)) providers.rooms.take(room, clinicEntries(entries));
-			else patients.rooms.take(room, slotEntries(entries));
+		deliver: (room, entries, waitedMs) => {
+			if (isClinicRoom(room)) providers.rooms.take(room, clinicEntries(entries), waitedMs);
+			else patients.rooms.take(room, slotEntries(entries), waitedMs);
 		},
 		reset: (room) => (isClinicRoom(room) ? providers : patients).reset(room),
 		tellDevice: ({ device, event, payload }) => patients.send(devices.of(device), event, payload),
