@@ -64,7 +64,7 @@ export const openFeed = (
 		epoch,
 		log,
 		prefix,
-		onEntries: (room, entries) => live()?.deliver(room, entries),
+		onEntries: (room, entries, waitedMs) => live()?.deliver(room, entries, waitedMs),
 		onReset: (room) => live()?.reset(room)
 	});
 	const viewers = createViewerCounts({

@@ -180,7 +180,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		mayConnect: (req, isWebSocket) =>
 			mayConnect(isOurOrigin, askedOf(req, trustProxy), isWebSocket),
 		addressOf: (req) => addressOf(req, trustProxy),
-		mayHold: async (address) => !(await holds.take(networkOf(address))).isOver,
+		mayHold: async (address) => !holds.take(networkOf(address)).isOver,
 		isDraining: () => isDraining,
 		maxSockets: config.maxSockets,
 		maxSocketsPerAddress: config.maxSocketsPerAddress

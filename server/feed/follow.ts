@@ -46,7 +46,12 @@ export type FollowerParts = {
 	readonly epoch: string;
 	readonly log: Log;
 	/** Consecutive entries, each exactly once, in order. */
-	readonly onEntries: (room: RoomName, entries: readonly RoomEntry[]) => void;
+	readonly onEntries: (
+		room: RoomName,
+		entries: readonly RoomEntry[],
+		/** L9: how long the oldest of them had waited when it was told, ms. */
+		waitedMs: number
+	) => void;
 	/** What was told of this room does not lead to the present: take a new snapshot. */
 	readonly onReset: (room: RoomName) => void;
 	/** Config.redisPrefix; default `slotcast`. */
@@ -97,12 +102,12 @@ const deliver = (
 	feed: Feed,
 	room: FollowedRoom,
 	entries: readonly RoomEntry[],
-	at: number | null
+	{ at, waited = 0 }: { readonly at: number | null; readonly waited?: number }
 ): void => {
 	const applied = room.advance(entries);
 	if (applied.length === 0) return;
 	if (at !== null) feed.lagMs = Math.max(0, feed.clock.now() - at);
-	tell(feed, () => feed.parts.onEntries(room.name, applied));
+	tell(feed, () => feed.parts.onEntries(room.name, applied, waited));
 };
 
 const restart = (feed: Feed, room: FollowedRoom, head: number): void => {
@@ -170,20 +175,21 @@ const hear = (
 		if (performance.now() - feed.comparedAtMs > STRANGER_PAUSE_MS) compareNow();
 		return;
 	}
-	takeHints(feed, message.entries, { catchUp, at: message.at });
+	const { at, waited } = message;
+	takeHints(feed, message.entries, { catchUp, at, waited });
 };
 
 const takeHints = (
 	feed: Feed,
 	entries: readonly RoomEntry[],
-	{ catchUp, at }: { catchUp: CatchUp; at: number }
+	{ catchUp, ...told }: { catchUp: CatchUp; at: number; waited?: number }
 ): void => {
 	for (const entry of entries) {
 		const room = roomIn(feed, entry.room);
 		if (room === null) continue;
 		const head = room.head();
 		if (head === null) room.wait(entry);
-		else if (entry.seq === head + 1) deliver(feed, room, [entry], at);
+		else if (entry.seq === head + 1) deliver(feed, room, [entry], told);
 		else if (entry.seq > head) catchUp.want(room);
 	}
 };
@@ -194,7 +200,7 @@ const startRoom = async (feed: Feed, room: FollowedRoom): Promise<number> => {
 		room.begin(heads.get(room.name) ?? 0);
 		// F3: of the entries heard while the head was read, older ones are part of any snapshot
 		// taken from now on, and later ones follow on.
-		for (const entry of room.takeWaiting()) deliver(feed, room, [entry], null);
+		for (const entry of room.takeWaiting()) deliver(feed, room, [entry], { at: null });
 		return room.head() ?? 0;
 	} catch (error) {
 		if (roomIn(feed, room.name) === room) feed.rooms.delete(room.name);
@@ -231,7 +237,7 @@ export const createFollower = (parts: FollowerParts): Follower => {
 		sql,
 		log,
 		isFollowed: (room) => roomIn(feed, room.name) === room,
-		onEntries: (room, entries, at) => deliver(feed, room, entries, at),
+		onEntries: (room, entries, at) => deliver(feed, room, entries, { at }),
 		onGap: (room, head) => restart(feed, room, head)
 	});
 	const beat = createBeat(beatMs, () => beatOnce(feed, catchUp));

@@ -18,8 +18,13 @@ export type StampedMessage = {
 	readonly epoch: string;
 	/** When it was published, ms. Only for showing the feed's lag: clocks differ. */
 	readonly at: number;
+	/** L9: how long its oldest entry had waited at the publisher by then, ms. An interval: no clock matters. */
+	readonly waited: number;
 	readonly entries: readonly RoomEntry[];
 };
+
+/** No publisher keeps an entry as long as this, ms. */
+const MAX_WAITED_MS = 1_000;
 
 const number = z.int().min(0);
 const wireSlot = z.tuple([number, number, number, number, z.int().min(0).max(3), number]);
@@ -29,6 +34,7 @@ const clinicChange = z.looseObject({ kind: z.enum(['booking', 'hold', 'waiting']
 const FeedMessage = z.object({
 	epoch: z.string().max(60),
 	at: z.number(),
+	waited: z.number().min(0).max(MAX_WAITED_MS).default(0),
 	entries: z
 		.array(
 			z.object({
@@ -62,7 +68,7 @@ export type WrittenMessage = { readonly text: string; readonly entryCount: numbe
 /** As few messages as fit the target size. */
 export const writeCountedMessages = (
 	epoch: string,
-	at: number,
+	{ at, waited }: Pick<StampedMessage, 'at' | 'waited'>,
 	entries: readonly RoomEntry<unknown>[]
 ): WrittenMessage[] => {
 	const messages: WrittenMessage[] = [];
@@ -70,7 +76,7 @@ export const writeCountedMessages = (
 	let size = 0;
 	const flush = () => {
 		if (parts.length === 0) return;
-		const text = `{"epoch":${JSON.stringify(epoch)},"at":${at},"entries":[${parts.join(',')}]}`;
+		const text = `{"epoch":${JSON.stringify(epoch)},"at":${at},"waited":${waited},"entries":[${parts.join(',')}]}`;
 		messages.push({ text, entryCount: parts.length });
 		parts = [];
 		size = 0;
@@ -89,4 +95,4 @@ export const writeFeedMessages = (
 	epoch: string,
 	at: number,
 	entries: readonly RoomEntry<unknown>[]
-): string[] => writeCountedMessages(epoch, at, entries).map(({ text }) => text);
+): string[] => writeCountedMessages(epoch, { at, waited: 0 }, entries).map(({ text }) => text);

@@ -2,10 +2,10 @@
 // is away can neither open nor shut the door.
 import { isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { HubApi } from '#domain/api.ts';
 import { refuse } from '#domain/result.ts';
 import { sendRefusal } from './problem.ts';
+import { createWindowCounts, type WindowState } from './window-counts.ts';
 
 export type Limit = { readonly quota: number; readonly windowS: number };
 
@@ -42,16 +42,7 @@ export const limitsFor = (config: { readonly maxHoldsPerAddress: number }): Http
 	holds: { ...defaultLimits.holds, quota: config.maxHoldsPerAddress }
 });
 
-const waitSOf = ({ msBeforeNext }: RateLimiterRes): number =>
-	Math.max(1, Math.ceil(msBeforeNext / 1_000));
-
-const headersOf = (name: string, { quota, windowS }: Limit, res: RateLimiterRes) => {
-	const left = Math.max(0, res.remainingPoints);
-	return {
-		'RateLimit-Policy': `"${name}";q=${quota};w=${windowS}`,
-		RateLimit: `"${name}";r=${left};t=${waitSOf(res)}`
-	};
-};
+const waitSOf = ({ endsInMs }: WindowState): number => Math.max(1, Math.ceil(endsInMs / 1_000));
 
 /** Answers a request beyond a quota; the headers of the quota are set already. */
 export type RefuseLimited = (req: Request, res: Response, name: keyof HttpLimits) => void | 'next';
@@ -79,26 +70,18 @@ export type Quota = {
 	readonly name: keyof HttpLimits;
 	readonly limit: Limit;
 	/** Counts one; `isOver` = there was none left. */
-	take(key: string): Promise<{ readonly isOver: boolean; readonly state: RateLimiterRes }>;
+	take(key: string): { readonly isOver: boolean; readonly state: WindowState };
 };
 
 /** One count per key in this process, shared by all who are given it. */
 export const createQuota = (name: keyof HttpLimits, limit: Limit): Quota => {
-	const limiter = new RateLimiterMemory({
-		keyPrefix: name,
-		points: limit.quota,
-		duration: limit.windowS
-	});
+	const counts = createWindowCounts(limit.windowS * 1_000);
 	return {
 		name,
 		limit,
-		take: async (key) => {
-			try {
-				return { isOver: false, state: await limiter.consume(key) };
-			} catch (state) {
-				if (!(state instanceof RateLimiterRes)) throw state;
-				return { isOver: true, state };
-			}
+		take: (key) => {
+			const state = counts.take(key);
+			return { isOver: state.count > limit.quota, state };
 		}
 	};
 };
@@ -113,9 +96,11 @@ export const limitBy =
 		keyOf: (req: Request) => string,
 		refuseLimited: RefuseLimited = refuseAsProblem
 	): RequestHandler =>
-	async (req, res, next) => {
-		const { isOver, state } = await take(keyOf(req));
-		res.set(headersOf(name, limit, state));
+	(req, res, next) => {
+		const { isOver, state } = take(keyOf(req));
+		const left = Math.max(0, limit.quota - state.count);
+		res.setHeader('RateLimit-Policy', `"${name}";q=${limit.quota};w=${limit.windowS}`);
+		res.setHeader('RateLimit', `"${name}";r=${left};t=${waitSOf(state)}`);
 		if (isOver) {
 			res.set('Retry-After', String(waitSOf(state)));
 			if (refuseLimited(req, res, name) !== 'next') return;
@@ -148,7 +133,7 @@ export const limitHolds =
 	(req, res, next) => {
 		const { hub } = req;
 		const placeHold: HubApi['placeHold'] = async (device, command) => {
-			const { isOver, state } = await take(networkOf(addressOf(req)));
+			const { isOver, state } = take(networkOf(addressOf(req)));
 			if (!isOver) return await hub.placeHold(device, command);
 			res.set('Retry-After', String(waitSOf(state)));
 			return refuse('too_many_requests', { 'violated-policies': [name] });

@@ -32,11 +32,13 @@ export const sendRefusal = (
 	if (status === 503) res.set('Retry-After', String(RETRY_AFTER_S));
 	const type = `/problems/${reason.replaceAll('_', '-')}`;
 	const problem = { type, title: titleOf(reason), status, detail: text, reason };
-	res
-		.status(status)
-		.set('Cache-Control', 'no-store')
-		.type(PROBLEM_TYPE)
-		.send(JSON.stringify({ ...extensions, ...problem }));
+	const body = JSON.stringify({ ...extensions, ...problem });
+	res.statusCode = status;
+	res.setHeader('Cache-Control', 'no-store');
+	res.setHeader('Content-Type', `${PROBLEM_TYPE}; charset=utf-8`);
+	res.setHeader('Content-Length', Buffer.byteLength(body));
+	// Text, not through `send`: head and body leave in one write, and who lost a race is one of many.
+	res.end(body);
 };
 
 /** The value as JSON, or the refusal as a problem. Personal by default: nobody may store it. */

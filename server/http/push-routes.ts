@@ -41,7 +41,7 @@ const takeRoute =
 			body: Buffer.isBuffer(body) ? body : Buffer.alloc(0)
 		});
 		const isWrong = !taken.ok && taken.reason === 'push_not_signed';
-		if (isWrong && (await wrong.take(addressOf(req))).isOver) {
+		if (isWrong && wrong.take(addressOf(req)).isOver) {
 			sendRefusal(res, 'too_many_requests', { 'violated-policies': [wrong.name] });
 			return;
 		}

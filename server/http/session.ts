@@ -1,6 +1,6 @@
 // Who stands behind a request: a device by its secret cookie, and staff by a private link.
 // Used by HTTP and, through `readVisitor`, by the socket handshake.
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import type { HubApi, Visitor } from '#domain/api.ts';
@@ -60,7 +60,7 @@ const Secret = z.uuid();
 
 /** X3: only this digest is ever stored or compared. */
 export const deviceKeyOf = (secret: string): DeviceKey =>
-	DeviceKey.parse(createHash('sha256').update(secret).digest('hex'));
+	DeviceKey.parse(hash('sha256', secret, 'hex'));
 
 /** `path` decides between two sessions of one browser; a socket is a console's. */
 export const createVisitorReader =

@@ -86,7 +86,7 @@ export const dispatch = (
 	viewer: Viewer,
 	[event, ...args]: readonly unknown[]
 ): void => {
-	const verdict = takeMessage(viewer.quota, performance.now());
+	const verdict = takeMessage(viewer.quota, Math.floor(performance.now()));
 	if (verdict === 'cut') return viewer.cut('quota');
 	const ack = args.at(-1);
 	if (!isAck(ack)) return;

@@ -5,7 +5,7 @@ import type { RoomName } from '#domain/room.ts';
 import { createBeacon } from './beacon.ts';
 import type { Beacon } from './beacon.ts';
 import { createLane, cutLane, encodeEvent, sendTo } from './fan-out.ts';
-import type { PublicConnection } from './fan-out.ts';
+import type { Lane, PublicConnection } from './fan-out.ts';
 import { dispatch } from './handler.ts';
 import type { Handlers } from './handler.ts';
 import { createJoin } from './join.ts';
@@ -62,31 +62,50 @@ const CUT_GRACE_MS = 1_000;
 /** Resets come for all rooms at once; their viewers are told once. */
 const RESET_GATHER_MS = 50;
 
-const createViewer = (
-	namespace: string,
-	socket: HouseSocket,
-	person: Person,
-	onCut: (reason: CutReason) => void
-): Viewer => {
-	const lane = createLane(socket.conn);
-	let isCut = false;
-	return {
-		...person,
-		lane,
-		quota: createMessageQuota(performance.now()),
-		rooms: new Set(),
-		joining: new Map(),
-		roomsKey: '',
-		isOpen: () => socket.connected && !isCut,
-		cut: (reason) => {
-			if (isCut) return;
-			isCut = true;
-			onCut(reason);
-			sendTo(lane, encodeEvent(namespace, 'viewer:cut', [{ reason }]));
-			setTimeout(() => cutLane(lane), CUT_GRACE_MS).unref();
-		}
-	};
+/** What all viewers of a house have in common. */
+type Shared = {
+	readonly namespace: string;
+	readonly onCut: (viewer: Viewer, reason: CutReason) => void;
 };
+
+/** A class, so that 20,000 idle viewers share their functions instead of having three each. */
+class ConnectedViewer implements Viewer {
+	readonly device: Viewer['device'];
+	readonly address: string;
+	readonly sourceId: Viewer['sourceId'];
+	readonly endsAt: number | null;
+	readonly lane: Lane;
+	readonly quota = createMessageQuota(Math.floor(performance.now()));
+	readonly rooms = new Set<RoomName>();
+	joining: Viewer['joining'] = null;
+	roomsKey = '';
+	private isCut = false;
+	private readonly socket: HouseSocket;
+	private readonly shared: Shared;
+
+	constructor(shared: Shared, socket: HouseSocket, person: Person) {
+		this.device = person.device;
+		this.address = person.address;
+		this.sourceId = person.sourceId;
+		this.endsAt = person.endsAt;
+		this.lane = createLane(socket.conn);
+		this.socket = socket;
+		this.shared = shared;
+	}
+
+	isOpen(): boolean {
+		return this.socket.connected && !this.isCut;
+	}
+
+	cut(reason: CutReason): void {
+		if (this.isCut) return;
+		this.isCut = true;
+		const { lane, shared } = this;
+		shared.onCut(this, reason);
+		sendTo(lane, encodeEvent(shared.namespace, 'viewer:cut', [{ reason }]));
+		setTimeout(() => cutLane(lane), CUT_GRACE_MS).unref();
+	}
+}
 
 export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 	const { namespace, event, feed, folding } = parts;
@@ -121,11 +140,15 @@ export const createHouse = <C, S>(parts: HouseParts<C>): House<C, S> => {
 		viewers.delete(viewer);
 	};
 
-	const admit: House<C, S>['admit'] = (socket, person, handlers) => {
-		const viewer = createViewer(namespace, socket, person, (reason) => {
+	const shared: Shared = {
+		namespace,
+		onCut: (viewer, reason) => {
 			dismiss(viewer);
 			parts.onCut(reason);
-		});
+		}
+	};
+	const admit: House<C, S>['admit'] = (socket, person, handlers) => {
+		const viewer = new ConnectedViewer(shared, socket, person);
 		viewers.add(viewer);
 		beacon.add(viewer);
 		// No event goes further than this: one closure per socket instead of one per event.

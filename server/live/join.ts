@@ -8,6 +8,7 @@ import type { RoomName } from '#domain/room.ts';
 import { foldEntries } from './room-batcher.ts';
 import type { Folding } from './room-batcher.ts';
 import type { OpenRoom, Rooms } from './rooms.ts';
+import { startJoining, stopJoining } from './viewer.ts';
 import type { Viewer } from './viewer.ts';
 
 /** A reply, and what must happen in the same turn of the event loop right after it is sent. */
@@ -134,15 +135,14 @@ export const createJoin = <C, S>(
 
 	return async (viewer: Viewer, request: JoinRequest<S>): Promise<Reply<JoinReply<C, S>>> => {
 		const { room } = request;
-		const isNew = !viewer.rooms.has(room) && !viewer.joining.has(room);
-		if (isNew && viewer.rooms.size + viewer.joining.size >= MAX_ROOMS_PER_SOCKET) {
+		const { joining } = viewer;
+		const isNew = !viewer.rooms.has(room) && joining?.has(room) !== true;
+		if (isNew && viewer.rooms.size + (joining?.size ?? 0) >= MAX_ROOMS_PER_SOCKET) {
 			return { reply: refuse('too_many_rooms') };
 		}
-		const ticket = Symbol(room);
-		viewer.joining.set(room, ticket);
+		const ticket = startJoining(viewer, room);
 		/** False = left, or asked again, while the answer was being made. */
-		const settle = (): boolean =>
-			viewer.joining.get(room) === ticket && viewer.joining.delete(room);
+		const settle = (): boolean => stopJoining(viewer, room, ticket);
 		let open: OpenRoom<C> | null = null;
 		try {
 			open = await rooms.pin(room);

@@ -7,23 +7,25 @@ export const REFUSED_BEFORE_CUT = 100;
 /** Packets of any kind a connection may send in a minute, those that reach no handler included. */
 export const PACKETS_PER_MINUTE = 400;
 
-/** Plain data, because every connection has two of them. */
-export type TokenBucket = { readonly perMinute: number; tokens: number; filledAt: number };
+/** Plain data and one moving number, because every connection has two of them. */
+export type TokenBucket = {
+	readonly perMinute: number;
+	/** When it is full again, on the clock of `takeToken`, ms; a past moment = it is full. */
+	fullAt: number;
+};
 
 /** `nowMs` of a clock that only goes forward. */
 export const createTokenBucket = (perMinute: number, nowMs: number): TokenBucket => ({
 	perMinute,
-	tokens: perMinute,
-	filledAt: nowMs
+	fullAt: nowMs
 });
 
 /** False = nothing left. */
 export const takeToken = (bucket: TokenBucket, nowMs: number): boolean => {
-	const earned = ((nowMs - bucket.filledAt) / 60_000) * bucket.perMinute;
-	bucket.tokens = Math.min(bucket.perMinute, bucket.tokens + Math.max(0, earned));
-	bucket.filledAt = nowMs;
-	if (bucket.tokens < 1) return false;
-	bucket.tokens -= 1;
+	const fullAt = Math.max(bucket.fullAt, nowMs) + 60_000 / bucket.perMinute;
+	// A bucket takes a minute to fill: one that would take longer has nothing left.
+	if (fullAt - nowMs > 60_000) return false;
+	bucket.fullAt = fullAt;
 	return true;
 };
 

@@ -81,8 +81,11 @@ export const systemTimers: Timers = {
 };
 
 export type RoomBatcher<C> = {
-	/** Takes entries in order; those it already has are skipped, a hole makes viewers ask again. */
-	add(entries: readonly RoomEntry<C>[]): void;
+	/**
+	 * Takes entries in order; those it already has are skipped, a hole makes viewers ask again.
+	 * `waitedMs` = how long the oldest of them had waited before it came here; default 0.
+	 */
+	add(entries: readonly RoomEntry<C>[], waitedMs?: number): void;
 	/** Position of what was sent: where somebody who joins now stands. */
 	sent(): number;
 	/** Position of what was received. */
@@ -101,8 +104,17 @@ export type BatcherParts<C> = {
 };
 
 /**
- * V4: the first change after a quiet window leaves in the same turn of the event loop; otherwise the
- * first of a batch waits one window, and those after it leave with it: wait at most `windowMs`.
+ * A batch that would be due so soon leaves with a message that was gathered, ms: its publisher does
+ * not send another one before, and one wake is cheaper than two.
+ */
+const NEARLY_DUE_MS = 5;
+/** L10: batches follow each other no closer than this share of the window, whoever publishes. */
+const SPACING = 0.6;
+
+/**
+ * V4, L9: the first change after a quiet window leaves in the same turn of the event loop. Else a
+ * batch is due one window after the one before, or, when its oldest change was told late, one window
+ * after that change; and all that came until then leave with it.
  */
 export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => {
 	const { room, epoch, folding, send } = parts;
@@ -112,7 +124,11 @@ export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => 
 	let from = parts.head;
 	let to = parts.head;
 	let sentAt = -Infinity;
+	/** When the oldest change that waits was committed, as far as its publisher told. */
+	let oldestAt = Infinity;
 	let cancel: (() => void) | null = null;
+	/** When the batch leaves, as long as `cancel` is set. */
+	let leavesAt = Infinity;
 
 	const flush = (): void => {
 		cancel?.();
@@ -122,6 +138,7 @@ export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => 
 		pending.clear();
 		from = to;
 		sentAt = timers.now();
+		oldestAt = Infinity;
 		send(batch);
 	};
 
@@ -137,13 +154,22 @@ export const createRoomBatcher = <C>(parts: BatcherParts<C>): RoomBatcher<C> => 
 		to = entry.seq;
 	};
 
+	const schedule = (now: number, nearlyMs: number): void => {
+		const dueAt = Math.max(sentAt + SPACING * windowMs, Math.min(oldestAt, sentAt) + windowMs);
+		const at = dueAt - now <= nearlyMs ? now : dueAt;
+		if (cancel !== null && at >= leavesAt) return;
+		cancel?.();
+		leavesAt = at;
+		cancel = timers.set(flush, at - now);
+	};
+
 	return {
-		add: (entries) => {
+		add: (entries, waitedMs = 0) => {
 			for (const entry of entries) take(entry);
-			if (to !== from && cancel === null) {
-				const isQuiet = timers.now() - sentAt >= windowMs;
-				cancel = timers.set(flush, isQuiet ? 0 : windowMs);
-			}
+			if (to === from) return;
+			const now = timers.now();
+			oldestAt = Math.min(oldestAt, now - waitedMs);
+			schedule(now, waitedMs > 0 ? NEARLY_DUE_MS : 0);
 		},
 		sent: () => from,
 		head: () => to,

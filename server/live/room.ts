@@ -33,7 +33,7 @@ export type Room<C> = {
 	enter(viewer: Viewer): void;
 	leave(viewer: Viewer): void;
 	hasViewers(): boolean;
-	take(entries: readonly RoomEntry<C>[]): void;
+	take(entries: readonly RoomEntry<C>[], waitedMs?: number): void;
 	/** Begins anew: positions of before mean nothing. */
 	reset(): Promise<void>;
 	/** Position of the last batch that left; null until `ready`. */
@@ -111,8 +111,8 @@ export const createRoom = <C>(parts: RoomParts<C>, name: RoomName): Room<C> => {
 		enter: members.add,
 		leave: members.remove,
 		hasViewers: () => members.list.length > 0,
-		take: (entries) => {
-			if (batcher !== null) batcher.add(entries);
+		take: (entries, waitedMs) => {
+			if (batcher !== null) batcher.add(entries, waitedMs);
 			else if (early.length < MAX_EARLY_ENTRIES) early.push(...entries);
 		},
 		reset: () => {

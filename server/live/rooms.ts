@@ -2,7 +2,7 @@
 // its last one; a join under way counts as a viewer.
 import { createRoom } from './room.ts';
 import type { Room, RoomParts } from './room.ts';
-import { refreshRoomsKey } from './viewer.ts';
+import { refreshRoomsKey, stopJoining } from './viewer.ts';
 import type { Viewer } from './viewer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import type { RoomName } from '#domain/room.ts';
@@ -29,7 +29,7 @@ export type Rooms<C> = {
 	enter(viewer: Viewer, room: RoomName): void;
 	leave(viewer: Viewer, room: RoomName): void;
 	leaveAll(viewer: Viewer): void;
-	take(room: RoomName, entries: readonly RoomEntry<C>[]): void;
+	take(room: RoomName, entries: readonly RoomEntry<C>[], waitedMs?: number): void;
 	/** The room has another epoch now: positions of before mean nothing. */
 	reset(room: RoomName): void;
 	/** null = not followed, or not yet. */
@@ -119,7 +119,7 @@ export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
 	const keeper = createKeeper(parts);
 
 	const leave = (viewer: Viewer, name: RoomName): void => {
-		viewer.joining.delete(name);
+		stopJoining(viewer, name);
 		if (!viewer.rooms.delete(name)) return;
 		refreshRoomsKey(viewer);
 		const kept = keeper.find(name);
@@ -149,15 +149,16 @@ export const createRooms = <C>(parts: RoomsParts<C>): Rooms<C> => {
 			const kept = keeper.find(name);
 			if (kept === undefined) return;
 			kept.room.enter(viewer);
-			viewer.rooms.add(name);
+			// The room's own text: the one that came with the request is another of the same letters.
+			viewer.rooms.add(kept.room.name);
 			refreshRoomsKey(viewer);
 		},
 		leave,
 		leaveAll: (viewer) => {
-			const names = [...viewer.rooms, ...viewer.joining.keys()];
+			const names = [...viewer.rooms, ...(viewer.joining?.keys() ?? [])];
 			for (const name of names) leave(viewer, name);
 		},
-		take: (name, entries) => keeper.find(name)?.room.take(entries),
+		take: (name, entries, waitedMs) => keeper.find(name)?.room.take(entries, waitedMs),
 		reset,
 		sent: (name) => keeper.find(name)?.room.sent() ?? null,
 		count: keeper.count,

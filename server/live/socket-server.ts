@@ -27,7 +27,7 @@ import type { FeedParts, Houses } from './houses.ts';
 import { patientHandlers, shareReads } from './patients.ts';
 import { providerHandlers } from './providers.ts';
 import { createAddressCounts, createTokenBucket, PACKETS_PER_MINUTE, takeToken } from './quotas.ts';
-import type { AddressCounts } from './quotas.ts';
+import type { AddressCounts, TokenBucket } from './quotas.ts';
 
 export type SocketVisitor = {
 	readonly device: DeviceKey | null;
@@ -58,7 +58,8 @@ export type LiveParts = FeedParts & {
 };
 
 export type LiveServer = {
-	deliver(room: RoomName, entries: readonly RoomEntry<unknown>[]): void;
+	/** L9: `waitedMs` = how long the oldest entry had waited before it came here. */
+	deliver(room: RoomName, entries: readonly RoomEntry<unknown>[], waitedMs: number): void;
 	reset(room: RoomName): void;
 	tellDevice(hint: DeviceHint): void;
 	counts(): HubStatus['sockets'];
@@ -78,23 +79,35 @@ const PING_TIMEOUT_MS = 20_000;
 /** What we use of an engine.io connection at the door. */
 type DoorConnection = {
 	readonly request: IncomingMessage;
-	on(event: 'packet', listener: () => void): unknown;
-	once(event: 'close', listener: () => void): unknown;
+	on(event: 'packet' | 'close', listener: () => void): unknown;
 	close(discard: boolean): void;
 };
+
+type Knock = { readonly address: string; readonly packets: TokenBucket };
 
 type Io = Server;
 
 /** V14: counts connections per address, and ends one that floods below any namespace. */
 const watchDoor = (io: Io, addresses: AddressCounts, addressOf: LiveParts['addressOf']): void => {
+	const knocks = new WeakMap<DoorConnection, Knock>();
+	// Two functions for all connections: each of them would otherwise keep two of its own.
+	function onClose(this: DoorConnection): void {
+		const knock = knocks.get(this);
+		if (knock !== undefined && knocks.delete(this)) addresses.leave(knock.address);
+	}
+	function onPacket(this: DoorConnection): void {
+		const knock = knocks.get(this);
+		if (knock !== undefined && !takeToken(knock.packets, Math.floor(performance.now()))) {
+			this.close(true);
+		}
+	}
 	io.engine.on('connection', (conn: DoorConnection) => {
 		const address = addressOf(conn.request);
 		addresses.enter(address);
-		conn.once('close', () => addresses.leave(address));
-		const packets = createTokenBucket(PACKETS_PER_MINUTE, performance.now());
-		conn.on('packet', () => {
-			if (!takeToken(packets, performance.now())) conn.close(true);
-		});
+		const packets = createTokenBucket(PACKETS_PER_MINUTE, Math.floor(performance.now()));
+		knocks.set(conn, { address, packets });
+		conn.on('close', onClose);
+		conn.on('packet', onPacket);
 	});
 };
 
@@ -143,7 +156,8 @@ const openPatients = (io: Io, parts: LiveParts, house: Houses['patients'], devic
 		const address = parts.addressOf(socket.request);
 		const viewer = house.admit(socket, { device, address, sourceId: null, endsAt: null }, handlers);
 		devices.add(viewer);
-		socket.once('disconnect', () => {
+		// `on`: it comes once anyway, and `once` keeps a wrapper.
+		socket.on('disconnect', () => {
 			devices.remove(viewer);
 			house.dismiss(viewer);
 		});
@@ -187,9 +201,9 @@ export const createLiveServer = (parts: LiveParts): LiveServer => {
 	}, TURN_MS);
 
 	return {
-		deliver: (room, entries) => {
-			if (isClinicRoom(room)) providers.rooms.take(room, clinicEntries(entries));
-			else patients.rooms.take(room, slotEntries(entries));
+		deliver: (room, entries, waitedMs) => {
+			if (isClinicRoom(room)) providers.rooms.take(room, clinicEntries(entries), waitedMs);
+			else patients.rooms.take(room, slotEntries(entries), waitedMs);
 		},
 		reset: (room) => (isClinicRoom(room) ? providers : patients).reset(room),
 		tellDevice: ({ device, event, payload }) => patients.send(devices.of(device), event, payload),

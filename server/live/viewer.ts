@@ -16,8 +16,8 @@ export type Viewer = {
 	readonly sourceId: SourceId | null;
 	readonly quota: MessageQuota;
 	readonly rooms: Set<RoomName>;
-	/** Rooms whose join is being answered; `room:leave` takes a room out again. */
-	readonly joining: Map<RoomName, symbol>;
+	/** Rooms whose join is being answered; `room:leave` takes a room out again. null = none. */
+	joining: Map<RoomName, symbol> | null;
 	/** Its rooms as one text: viewers of the same rooms share one encoded beacon. */
 	roomsKey: string;
 	/** When its right to be here ends (ms since 1970), or null. */
@@ -29,4 +29,22 @@ export type Viewer = {
 
 export const refreshRoomsKey = (viewer: Viewer): void => {
 	viewer.roomsKey = [...viewer.rooms].toSorted().join(' ');
+};
+
+/** A join under way has a ticket: it counts as long as nobody left, or asked again. */
+export const startJoining = (viewer: Viewer, room: RoomName): symbol => {
+	const ticket = Symbol(room);
+	viewer.joining ??= new Map();
+	viewer.joining.set(room, ticket);
+	return ticket;
+};
+
+/** True = it was under way, under this ticket (or any); it is no more. */
+export const stopJoining = (viewer: Viewer, room: RoomName, ticket?: symbol): boolean => {
+	const known = viewer.joining?.get(room);
+	if (known === undefined || (ticket !== undefined && known !== ticket)) return false;
+	viewer.joining?.delete(room);
+	// Nearly every viewer joins a room or two and then watches for an hour: no empty map per viewer.
+	if (viewer.joining?.size === 0) viewer.joining = null;
+	return true;
 };

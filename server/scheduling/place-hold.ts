@@ -11,9 +11,11 @@ import {
 	placeHold as place,
 	readHolds,
 	readOverlaps,
+	readTaken,
 	releaseHold as release
 } from '../store/holds.ts';
 import type { HoldLimits } from '../store/holds.ts';
+import { crowdedHolds } from './crowded-holds.ts';
 
 type Deps = {
 	readonly sql: Sql;
@@ -21,10 +23,13 @@ type Deps = {
 	readonly limits: HoldLimits;
 };
 
-export const placeHold =
-	({ sql, publish, limits }: Deps) =>
-	async (device: DeviceKey, command: PlaceHold): Promise<Result<HoldView, HoldRefusal>> => {
-		const placed = await place(sql, { device, ...command }, limits);
+export const placeHold = ({ sql, publish, limits }: Deps) => {
+	const placeInCrowd = crowdedHolds({
+		decide: (wish) => place(sql, wish, limits),
+		readTaken: (wishes) => readTaken(sql, wishes, limits)
+	});
+	return async (device: DeviceKey, command: PlaceHold): Promise<Result<HoldView, HoldRefusal>> => {
+		const placed = await placeInCrowd({ device, ...command });
 		switch (placed.outcome) {
 			case 'granted':
 				if (placed.entries.length > 0) publish(placed.entries);
@@ -37,6 +42,7 @@ export const placeHold =
 				return refuse(placed.outcome);
 		}
 	};
+};
 
 export const releaseHold =
 	({ sql, publish }: Omit<Deps, 'limits'>) =>

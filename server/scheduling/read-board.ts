@@ -20,9 +20,9 @@ import type { Sql, Tx } from '../platform/postgres.ts';
 import { readSupply } from '../store/alerts.ts';
 import {
 	readNearestSlots,
+	readNeighbourhood,
 	readOpenSlots,
 	readPoint,
-	readRoomsOfSchedule,
 	readSchedulesById,
 	readSchedulesOfRooms,
 	readWireSlot,
@@ -121,33 +121,31 @@ export const readSlot =
 /** Times read to find `limit` that also fit the day part. */
 const DAY_PART_MARGIN = 20;
 
-/** B6: the same provider first, then whoever else the search (or the same rooms) offers. */
+/**
+ * B6: the same provider first, then whoever else the search (or the same rooms) offers. Two
+ * statements, not one snapshot: each time is looked at by the second one alone.
+ */
 export const nearestOpen =
 	({ sql }: Deps) =>
-	(slotId: SlotId, query: BoardQuery | null, limit: number): Promise<readonly SlotView[]> =>
-		withSnapshot(sql, async (tx) => {
-			const { asOf } = await readPoint(tx, []);
-			const wanted = await readWireSlot(tx, slotId, asOf);
-			if (wanted === undefined) return [];
-			const rooms =
-				query === null
-					? await readRoomsOfSchedule(tx, wanted[1])
-					: roomsToFollow(query.specialty, query.region);
-			const listed = await readSchedulesOfRooms(tx, rooms);
-			const offered =
-				query === null
-					? listed.filter((row) => isOffered(row, asOf))
-					: chooseSchedules({ ...query, scheduleId: null }, listed, asOf).offered;
-			const isAnyPart = query === null || query.dayPart === 'any';
-			const found = await readNearestSlots(tx, {
-				schedules: offered.map((row) => row.id),
-				first: wanted[1],
-				minute: wanted[2],
-				at: asOf,
-				limit: isAnyPart ? limit : limit * DAY_PART_MARGIN
-			});
-			return found
-				.filter((slot) => query === null || matchesDayPart(query, startOf(slot)))
-				.slice(0, limit)
-				.flatMap((slot) => viewOf(slot, offered, query?.plan ?? null, asOf));
+	async (slotId: SlotId, query: BoardQuery | null, limit: number): Promise<readonly SlotView[]> => {
+		const rooms = query === null ? null : roomsToFollow(query.specialty, query.region);
+		const near = await readNeighbourhood(sql, slotId, rooms);
+		if (near === undefined) return [];
+		const { asOf, rows } = near;
+		const offered =
+			query === null
+				? rows.filter((row) => isOffered(row, asOf))
+				: chooseSchedules({ ...query, scheduleId: null }, rows, asOf).offered;
+		const isAnyPart = query === null || query.dayPart === 'any';
+		const found = await readNearestSlots(sql, {
+			schedules: offered.map((row) => row.id),
+			first: near.scheduleId,
+			minute: near.minute,
+			at: asOf,
+			limit: isAnyPart ? limit : limit * DAY_PART_MARGIN
 		});
+		return found
+			.filter((slot) => query === null || matchesDayPart(query, startOf(slot)))
+			.slice(0, limit)
+			.flatMap((slot) => viewOf(slot, offered, query?.plan ?? null, asOf));
+	};

@@ -85,14 +85,47 @@ export const readSchedulesById = (
 		from schedules c join sources o on o.id = c.source_id
 		where c.id = any (${[...ids]}::bigint[]) order by c.id`;
 
-/** Names of the rooms in which a schedule's times are offered. */
-export const readRoomsOfSchedule = async (
+export type Neighbourhood = {
+	/** The database's time of this reading. */
+	readonly asOf: Instant;
+	/** Of the slot asked about. */
+	readonly scheduleId: ScheduleId;
+	readonly minute: number;
+	/** Providers offered in the rooms. */
+	readonly rows: readonly ScheduleRow[];
+};
+
+/**
+ * Where to look for other times than a slot's: its own schedule's rooms, or `rooms`. One statement,
+ * because each one who lost a race asks; undefined = never heard of the slot, or nobody is in the
+ * rooms.
+ */
+export const readNeighbourhood = async (
 	sql: Queryable,
-	id: ScheduleId
-): Promise<readonly RoomName[]> => {
-	const rows = await sql<{ name: RoomName }[]>`
-		select r.name from schedules c join rooms r on r.id = any (c.room_ids) where c.id = ${id}`;
-	return rows.map((row) => row.name);
+	slotId: SlotId,
+	rooms: readonly RoomName[] | null
+): Promise<Neighbourhood | undefined> => {
+	type Row = ScheduleRow & { asOf: Instant; wantedSchedule: ScheduleId; minute: number };
+	const found = await sql<Row[]>`
+		select ${scheduleColumns(sql)}, clock_timestamp() as "asOf", w.schedule_id as "wantedSchedule",
+			w.minute
+		from (
+			select s.schedule_id, start_minute(s.starts_at)::integer as minute,
+				${
+					rooms === null
+						? sql`(select k.room_ids from schedules k where k.id = s.schedule_id)`
+						: sql`(select coalesce(array_agg(id), '{}') from rooms
+							where name = any (${[...rooms]}))`
+				} as room_ids
+			from slots s where s.id = ${slotId} offset 0
+		) w
+		join schedules c on c.room_ids && w.room_ids
+		join sources o on o.id = c.source_id
+		order by c.id`;
+	const [first] = found;
+	if (first === undefined) return undefined;
+	const rows = found.map(({ asOf: _at, wantedSchedule: _id, minute: _minute, ...row }) => row);
+	return { asOf: first.asOf, scheduleId: first.wantedSchedule, minute: first.minute, rows };
 };
 
 /** Nearly every slot has no claims: those are spared the call. */
@@ -149,7 +182,8 @@ export const readWireSlot = async (
 const wantedAt = (minute: number): Instant => toInstant(minute * MINUTE_MS);
 
 const isOpen = (sql: Queryable, at: Instant) => sql`
-	s.removed_at is null and s.status = 'free' and s.starts_at > ${at}::timestamptz + o.min_notice
+	s.schedule_id = k.id and s.removed_at is null and s.status = 'free'
+	and s.starts_at > ${at}::timestamptz + o.min_notice
 	and ${liveClaims(sql, at)} < s.remaining and not k.hidden @> s.starts_at`;
 
 /** Open times near an instant: those of `first` before all others, then by distance. */
@@ -166,20 +200,17 @@ export const readNearestSlots = async (
 	asWire(
 		await sql`
 			select ${wireColumns(sql, near.at)}
-			from unnest(${[...near.schedules]}::bigint[]) as c (id)
+			from schedules k join sources o on o.id = k.source_id
 			cross join lateral (
-				(select s.* from slots s join sources o on o.id = s.source_id
-					join schedules k on k.id = s.schedule_id
-				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
-					and s.starts_at >= ${wantedAt(near.minute)}
+				(select s.* from slots s
+				where ${isOpen(sql, near.at)} and s.starts_at >= ${wantedAt(near.minute)}
 				order by s.starts_at, s.id limit ${near.limit})
 				union all
-				(select s.* from slots s join sources o on o.id = s.source_id
-					join schedules k on k.id = s.schedule_id
-				where s.schedule_id = c.id and ${isOpen(sql, near.at)}
-					and s.starts_at < ${wantedAt(near.minute)}
+				(select s.* from slots s
+				where ${isOpen(sql, near.at)} and s.starts_at < ${wantedAt(near.minute)}
 				order by s.starts_at desc, s.id limit ${near.limit})
 			) s
+			where k.id = any (${[...near.schedules]}::bigint[])
 			order by s.schedule_id <> ${near.first},
 				abs(start_minute(s.starts_at) - ${near.minute}), s.starts_at, s.id
 			limit ${near.limit}`.values()

@@ -13,6 +13,13 @@ export type HoldLimits = {
 	readonly maxPerHour: number;
 };
 
+/** One device's request for one slot. */
+export type HoldWish = {
+	readonly device: DeviceKey;
+	readonly slotId: SlotId;
+	readonly requestId: RequestId;
+};
+
 export type PlacedHold =
 	| {
 			readonly outcome: 'granted';
@@ -46,7 +53,7 @@ type PlaceRow = {
 /** `at` sets the instant of the decision, in tests of the very millisecond only. */
 export const placeHold = async (
 	sql: Queryable,
-	asked: { readonly device: DeviceKey; readonly slotId: SlotId; readonly requestId: RequestId },
+	asked: HoldWish,
 	limits: HoldLimits,
 	at: number | null = null
 ): Promise<PlacedHold> => {
@@ -65,6 +72,42 @@ export const placeHold = async (
 	const { holdId, entries, outcome: _outcome, ...rest } = row;
 	const hold = { id: holdId, slotId: asked.slotId, ...rest };
 	return { outcome: 'granted', hold, entries };
+};
+
+/**
+ * Per wish, in their order: true = place_hold_in_time() would refuse it as taken at this moment and
+ * for no other reason. Writes and locks nothing, so a crowd of losers costs one statement. `at` as
+ * above.
+ */
+export const readTaken = async (
+	sql: Queryable,
+	wishes: readonly HoldWish[],
+	limits: HoldLimits,
+	at: number | null = null
+): Promise<readonly boolean[]> => {
+	const rows = await sql<{ isTaken: boolean }[]>`
+		select s.id is not null and s.removed_at is null and s.status <> 'entered-in-error'
+			and s.starts_at > now.at and s.starts_at - o.min_notice > now.at
+			and not c.hidden @> s.starts_at
+			and (s.status <> 'free' or live_claims(s.claim_untils, now.at) >= s.remaining)
+			and not exists (select 1 from requests r
+				where r.device_key = w.device and r.request_id = w.request)
+			and (select count(*) < ${limits.maxPerHour} and count(*) filter (
+					where h.state = 'held' and h.expires_at > now.at) < ${limits.maxLive}
+				from holds h
+				where h.device_key = w.device and h.placed_at > now.at - interval '1 hour')
+			as "isTaken"
+		from (select coalesce(to_timestamp(${at}::double precision / 1000), clock_timestamp()) as at
+			offset 0) now
+		cross join unnest(${wishes.map((wish) => wish.device)}::text[],
+			${wishes.map((wish) => wish.requestId)}::uuid[],
+			${wishes.map((wish) => wish.slotId)}::bigint[])
+			with ordinality as w (device, request, slot, nr)
+		left join slots s on s.id = w.slot
+		left join sources o on o.id = s.source_id
+		left join schedules c on c.id = s.schedule_id
+		order by w.nr`;
+	return rows.map((row) => row.isTaken);
 };
 
 export const releaseHold = async (

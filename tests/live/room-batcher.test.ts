@@ -66,7 +66,7 @@ test('[V4] the first change after a quiet window leaves in the same turn', () =>
 	expect(sent).toEqual([{ room, epoch: 'e1', from: 10, to: 11, changes: [opened(1)], at: 0 }]);
 });
 
-test('[V4] after a batch the next change waits one window, and those after it leave with it', () => {
+test('[V4] after a batch the next one leaves a window later, with all that came meanwhile', () => {
 	const { batcher, sent, advance } = setUp();
 	batcher.add([entry(11, opened(1))]);
 	advance(10);
@@ -76,8 +76,72 @@ test('[V4] after a batch the next change waits one window, and those after it le
 	advance(100);
 	expect(sent.map(({ at, from, to }) => [at, from, to])).toEqual([
 		[0, 10, 11],
-		[60, 11, 13]
+		[50, 11, 13]
 	]);
+});
+
+test('[L9] what a change waited at its publisher counts: it leaves one window after its commit', () => {
+	const { batcher, sent, advance } = setUp();
+	batcher.add([entry(11, opened(1))]);
+	advance(5);
+	batcher.add([entry(12, opened(2))], 15);
+	advance(20);
+	batcher.add([entry(13, opened(3))], 10);
+	advance(14);
+	expect(sent).toHaveLength(1);
+	advance(1);
+	expect(sent.map(({ at, from, to }) => [at, from, to])).toEqual([
+		[0, 10, 11],
+		[40, 11, 13]
+	]);
+});
+
+test('[L9] a batch that is nearly due leaves with the entry that woke the hub', () => {
+	const { batcher, sent, advance } = setUp();
+	batcher.add([entry(11, opened(1))]);
+	advance(45);
+	batcher.add([entry(12, opened(2))], 44);
+	batcher.add([entry(13, opened(3))], 44);
+	advance(0);
+	expect(sent.map(({ at, from, to }) => [at, from, to])).toEqual([
+		[0, 10, 11],
+		[45, 11, 13]
+	]);
+});
+
+test('[L9] a publisher that gathers does not add to the wait', () => {
+	const { batcher, sent, advance } = setUp(0);
+	const gatherMs = 23;
+	let told = 0;
+	for (let now = 0; now <= 2_000; now += 1) {
+		const committed = Math.floor(now / 5) + 1;
+		if (now % gatherMs === 0 && committed > told) {
+			const entries = Array.from({ length: committed - told }, (_, i) =>
+				entry(told + i + 1, flip(told + i + 1, 3))
+			);
+			batcher.add(entries, now - told * 5);
+			told = committed;
+		}
+		advance(1);
+	}
+	const waits = sent.flatMap(({ at, from, to }) =>
+		Array.from({ length: to - from }, (_, i) => at - (from + i) * 5)
+	);
+	expect(Math.max(...waits)).toBeLessThanOrEqual(50);
+	expect(sent.length).toBeLessThanOrEqual(2_000 / 40);
+});
+
+test('[L10] however many publishers tell of old changes, batches keep three fifths of a window apart', () => {
+	const { batcher, sent, advance } = setUp(0);
+	for (let seq = 1; seq <= 500; seq += 1) {
+		batcher.add([entry(seq, flip(seq, 3))], 40);
+		advance(2);
+	}
+	advance(100);
+	const gaps = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? 0));
+	expect(Math.min(...gaps)).toBeGreaterThanOrEqual(25);
+	expect(sent.length).toBeLessThanOrEqual(1_000 / 25 + 1);
+	expect(sent.at(-1)?.to).toBe(500);
 });
 
 test('[V4] 200 changes a second leave as at most 20 batches a second and wait at most 50 ms', () => {
