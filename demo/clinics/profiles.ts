@@ -108,7 +108,7 @@ export const profiles: readonly Profile[] = [
 		homes: ['MN', 'WI', 'MI', 'IA'],
 		focus: ['diabetes-education', 'dietetics', 'pediatrics', 'lactation', 'physical-therapy'],
 		hot: false,
-		speaks: links('2-draft', 30, { groups: true })
+		speaks: links('2-draft', 30, { honoursSince: true, groups: true })
 	},
 	{
 		key: 'cedar-harbor',
