@@ -9,7 +9,7 @@ import { isRoot, makeFolder } from '../ops/embedded/paths.ts';
 import { openDatabases } from './launch/databases.ts';
 import type { Databases } from './launch/databases.ts';
 import { PlainError } from '../ops/embedded/plain-error.ts';
-import { keepKeys, pushKeyOf } from './launch/keys.ts';
+import { keepKeys, apiKeyOf, pushKeyOf } from './launch/keys.ts';
 import type { Keys } from './launch/keys.ts';
 import { parseOptions, usage } from './launch/options.ts';
 import type { DemoOptions } from './launch/options.ts';
@@ -37,6 +37,8 @@ const print = (text: string): void => {
 
 /** A FHIR server that takes subscriptions (demo/clinics/profiles.ts). */
 const PUSHING_CLINIC = 'bluestem';
+/** Cal.com books with a key. */
+const KEYED_PRACTICE = 'harvest-moon';
 
 /** What the demo keeps: databases, keys, the clinics' own memory. */
 const KEPT = ['postgres', 'redis', 'clinics', 'keys.json'];
@@ -50,6 +52,10 @@ const startOver = (folder: string, env: NodeJS.ProcessEnv): void => {
 	for (const name of KEPT) rmSync(join(folder, name), { recursive: true, force: true });
 	say('starting over');
 };
+
+/** One clinic tells of its changes itself, all others are asked; one books with a key only. */
+const secretsOf = (keys: Keys): string =>
+	`${PUSHING_CLINIC}.push=${pushKeyOf(keys)},${KEYED_PRACTICE}=${apiKeyOf(keys)}`;
 
 const environmentOf = (
 	databases: Databases,
@@ -67,8 +73,7 @@ const environmentOf = (
 	HUB_PHI_KEYS: `demo:${keys.phi}`,
 	HUB_LINK_KEY: keys.link,
 	HUB_ALLOW_PRIVATE_SOURCES: 'true',
-	// One clinic tells of its changes itself; all others are asked.
-	HUB_SOURCE_SECRETS: env['HUB_SOURCE_SECRETS'] ?? `${PUSHING_CLINIC}.push=${pushKeyOf(keys)}`,
+	HUB_SOURCE_SECRETS: env['HUB_SOURCE_SECRETS'] ?? secretsOf(keys),
 	// All simulated clinics are one host, and some of them hang.
 	HUB_HOST_CONCURRENCY: '50',
 	HUB_DRAIN_MS: env['HUB_DRAIN_MS'] ?? '2000'

@@ -101,8 +101,9 @@ export type SpokenAnswer = {
 	 */
 	readonly canNarrow?: boolean;
 	/**
-	 * A36: only what changed since a complete listing, told without a gap: partial, because nobody tells
-	 * of what was deleted, but with that listing the store shows all that is known. Left out = no.
+	 * A36, A106: only what changed since a complete listing, told without a gap: partial, because what
+	 * it does not name may have gone, but with that listing the store shows all that is known. `gone`
+	 * is what the source itself says was deleted. Left out = no.
 	 */
 	readonly isUpdate?: boolean;
 	/**

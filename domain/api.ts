@@ -27,6 +27,7 @@ import type {
 } from './ids.ts';
 import type { HoldRefusal, WireSlot } from './protocol.ts';
 import type { Result } from './result.ts';
+import type { RereadDesk } from './reread.ts';
 import type { SourceDesk } from './source-desk.ts';
 import type { HubStatus } from './status.ts';
 import type { Instant } from './time.ts';
@@ -160,7 +161,7 @@ export type HubApi = {
 	readCoverage(region: string | null): Promise<Coverage>;
 	readStatus(): Promise<HubStatus>;
 	/** What an operator does with sources. */
-	readonly sources: SourceDesk;
+	readonly sources: SourceDesk & RereadDesk;
 };
 
 /** K25: whom patients can book at a clinic. */

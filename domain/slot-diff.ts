@@ -14,14 +14,15 @@ export type SlotChange =
 
 export type KnownSlots = ReadonlyMap<SlotKey, SlotFact>;
 
-type Scope = Pick<SpokenAnswer, 'state' | 'window' | 'unreadSchedules'>;
+type Scope = Pick<SpokenAnswer, 'state' | 'window' | 'unreadSchedules' | 'isUpdate'>;
 
 /**
- * D5: only a complete answer removes, only inside its window, and never a slot of a schedule
- * that it did not read to the end.
+ * D5: only a complete answer removes, and an update what its source says was deleted; only inside
+ * its window, and never a slot of a schedule that it did not read to the end.
  */
-const mayRemove = (scope: Scope): ((fact: SlotFact) => boolean) => {
-	if (scope.state !== 'complete') return () => false;
+const mayRemove = (scope: Scope, isNamed: boolean): ((fact: SlotFact) => boolean) => {
+	const isTold = isNamed && scope.isUpdate === true;
+	if (scope.state !== 'complete' && !isTold) return () => false;
 	const unread = new Set(scope.unreadSchedules);
 	return (fact) =>
 		fact.startsAt >= scope.window.from &&
@@ -49,7 +50,7 @@ export const diffFull = (
 		compareOne(known, key, fact, changes);
 	}
 	if (seen.size === known.size && changes.every((c) => c.kind !== 'added')) return changes;
-	const removable = mayRemove(scope);
+	const removable = mayRemove(scope, false);
 	for (const [key, was] of known) {
 		if (!seen.has(key) && removable(was)) changes.push({ kind: 'removed', key, was });
 	}
@@ -64,7 +65,7 @@ export const diffDelta = (
 ): SlotChange[] => {
 	const changes: SlotChange[] = [];
 	for (const fact of delta.changed) compareOne(known, slotKeyOf(fact), fact, changes);
-	const removable = mayRemove(scope);
+	const removable = mayRemove(scope, true);
 	for (const key of delta.gone) {
 		const was = known.get(key);
 		if (was !== undefined && removable(was)) changes.push({ kind: 'removed', key, was });

@@ -113,7 +113,12 @@ export const OperatorNotes = z.strictObject({
 	sameAs: z.array(sourceKey).min(1).max(50).optional(),
 	signIn: SignInRule.optional(),
 	/** `fhir-slots`: Slots are asked for schedule by schedule; found out where a search is refused. */
-	slotsBy: z.literal('schedule').optional()
+	slotsBy: z.literal('schedule').optional(),
+	/**
+	 * `smart-scheduling-links`: true = asked with `_since` though its manifest does not repeat it; false =
+	 * never. Found out when left out.
+	 */
+	asksSince: z.boolean().optional()
 });
 export type OperatorNotes = z.infer<typeof OperatorNotes>;
 

@@ -3,7 +3,6 @@
 import type { Server as HttpServer } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { HubApi } from '#domain/api.ts';
-import type { SourceDesk } from '#domain/source-desk.ts';
 import type { Clock } from '#domain/time.ts';
 import { openFeed, warnOfRedis } from '#server/hub-feed.ts';
 import type { Feed } from '#server/hub-feed.ts';
@@ -84,7 +83,7 @@ type Opened = {
 };
 
 /** Sources are tried from here as the workers poll them: same connectors, guards and manners. */
-const openDesk = ({ config }: HubParts, { sql, feed }: Opened): SourceDesk => {
+const openDesk = ({ config }: HubParts, { sql, feed }: Opened): HubApi['sources'] => {
 	const { allowPrivateSources: allowPrivate, publicUrl: contactUrl } = config;
 	return createSourceDesk({
 		sql,

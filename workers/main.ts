@@ -42,6 +42,7 @@ import {
 	writeDueBookings
 } from './jobs/reconcile.ts';
 import { startLoop, type Loop } from './jobs/repeat.ts';
+import { rereadLoop } from './jobs/reread-answers.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
@@ -256,6 +257,7 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 		...openPushes({ config, sql, queues, connectors, publish, addAlerts, log }),
 		...(mails === null ? [] : [mails.loop]),
 		prices,
+		rereadLoop({ sql, cipher, log }),
 		{
 			name: 'watch-workers',
 			everyMs: WATCH_EVERY_MS,

@@ -4,10 +4,11 @@ import { must } from '#domain/result.ts';
 import type { VisitKind } from './codes.ts';
 import { fictionPhone } from './geography.ts';
 import { networkOf } from './networks.ts';
+import type { Profile } from './profiles.ts';
 import type { World } from './world.ts';
 
 export type OperatorNotes = {
-	edition: '1.0' | '2-draft' | 'r4';
+	edition: '1.0' | '2-draft' | 'r4' | 'practice';
 	/** Zone of most of its practitioners; of all of them for a 1.0 publisher. */
 	timeZone: string;
 	/** ISO 3166-2 codes (`US-MT`): every region somebody there is licensed in. */
@@ -24,7 +25,7 @@ export type OperatorNotes = {
 	/** True when the facts above hold for every practitioner alike. */
 	holdsForAll: boolean;
 	phone: string;
-	booking: 'deep-link' | 'fhir-appointment';
+	booking: 'deep-link' | 'fhir-appointment' | 'api' | 'phone';
 	/** FHIR: a slot that is not listed any more is taken. */
 	listsOnlyFree: boolean;
 	/** FHIR: slots may be set busy-tentative by PUT. */
@@ -44,14 +45,45 @@ const commonest = (zones: readonly string[]): string => {
 	return must(first, 'zone')[0];
 };
 
+type Spoken = Pick<
+	OperatorNotes,
+	'edition' | 'booking' | 'listsOnlyFree' | 'slotWritable' | 'history' | 'honoursSince'
+>;
+
+const nothingMore = {
+	listsOnlyFree: false,
+	slotWritable: false,
+	history: false,
+	honoursSince: false
+};
+
+const spokenNotes = (speaks: Profile['speaks']): Spoken => {
+	switch (speaks.kind) {
+		case 'fhir-slots': {
+			const { listsOnlyFree, slotWritable, history } = speaks;
+			const said = { ...nothingMore, listsOnlyFree, slotWritable, history };
+			return { ...said, edition: 'r4', booking: 'fhir-appointment' };
+		}
+		case 'smart-scheduling-links': {
+			const { edition, honoursSince } = speaks;
+			return { ...nothingMore, edition, honoursSince, booking: 'deep-link' };
+		}
+		default:
+			return {
+				...nothingMore,
+				edition: 'practice',
+				booking: speaks.takesBookings ? 'api' : 'phone'
+			};
+	}
+};
+
 /** The notes on one organisation. */
 export const operatorNotesOf = (organisation: World['organisations'][number]): OperatorNotes => {
 	const { practitioners: people, profile } = organisation;
 	const { speaks } = profile;
 	const networks = together(people.map((person) => person.networkIds)).map(networkOf);
-	const isFhir = speaks.kind === 'fhir-slots';
 	return {
-		edition: isFhir ? 'r4' : speaks.edition,
+		...spokenNotes(speaks),
 		timeZone: commonest(people.map((person) => person.timeZone)),
 		regions: together(people.map((person) => person.regions))
 			.toSorted()
@@ -61,12 +93,7 @@ export const operatorNotesOf = (organisation: World['organisations'][number]): O
 		networks: networks.map(({ name, planTypes }) => ({ name, planTypes })),
 		planTypes: together(networks.map((network) => network.planTypes)),
 		specialties: together(people.map((person) => [person.specialtyId])),
-		holdsForAll: organisation.uniform !== null,
-		phone: fictionPhone(must(profile.homes[0], 'home'), 12),
-		booking: isFhir ? 'fhir-appointment' : 'deep-link',
-		listsOnlyFree: isFhir && speaks.listsOnlyFree,
-		slotWritable: isFhir && speaks.slotWritable,
-		history: isFhir && speaks.history,
-		honoursSince: !isFhir && speaks.honoursSince
+		holdsForAll: organisation.uniform !== null || people.length === 1,
+		phone: fictionPhone(must(profile.homes[0], 'home'), 12)
 	};
 };

@@ -1,8 +1,9 @@
 // The organisations of the simulated world: who they are, what they speak, and their quirks.
-// Half publish SMART Scheduling Links, half are FHIR R4 servers; odd and even rows alternate, so
-// that a world of two organisations has one of each.
+// Half of the large ones publish SMART Scheduling Links, half are FHIR R4 servers; odd and even rows alternate,
+// so that a world of two organisations has one of each. Small practices speak what is left.
 
-export type ClinicKind = 'smart-scheduling-links' | 'fhir-slots';
+export type PracticeKind = 'fhir-operations' | 'cal-com' | 'ical' | 'mapped';
+export type ClinicKind = 'smart-scheduling-links' | 'fhir-slots' | PracticeKind;
 
 export type LinksProfile = {
 	kind: 'smart-scheduling-links';
@@ -32,6 +33,14 @@ export type FhirProfile = {
 	emptyCreateBody: boolean;
 };
 
+/** A practice of one clinician, whose server speaks one of the formats of small/formats.ts. */
+export type PracticeProfile = {
+	kind: PracticeKind;
+	format: 'find-argonaut' | 'cal-com' | 'calendar' | 'vendor';
+	/** Its server takes bookings; otherwise people call. */
+	takesBookings: boolean;
+};
+
 export type Profile = {
 	key: string;
 	name: string;
@@ -41,7 +50,7 @@ export type Profile = {
 	focus: readonly string[];
 	/** Runs hot: its times are gone soon after they open. */
 	hot: boolean;
-	speaks: LinksProfile | FhirProfile;
+	speaks: LinksProfile | FhirProfile | PracticeProfile;
 };
 
 const links = (
@@ -108,7 +117,7 @@ export const profiles: readonly Profile[] = [
 		homes: ['MN', 'WI', 'MI', 'IA'],
 		focus: ['diabetes-education', 'dietetics', 'pediatrics', 'lactation', 'physical-therapy'],
 		hot: false,
-		speaks: links('2-draft', 30, { groups: true })
+		speaks: links('2-draft', 30, { honoursSince: true, groups: true })
 	},
 	{
 		key: 'cedar-harbor',
@@ -165,5 +174,47 @@ export const profiles: readonly Profile[] = [
 		focus: ['psychiatry', 'psychology', 'clinical-social-work', 'mental-health-counseling'],
 		hot: true,
 		speaks: fhir(1000, { slotWritable: false })
+	}
+];
+
+const practice = (
+	kind: PracticeKind,
+	format: PracticeProfile['format'],
+	takesBookings: boolean
+): PracticeProfile => ({ kind, format, takesBookings });
+
+/** One of each kind that large organisations do not speak. */
+export const practices: readonly Profile[] = [
+	{
+		key: 'willow-bend',
+		name: 'Willow Bend Dermatology',
+		homes: ['CO'],
+		focus: ['dermatology'],
+		hot: false,
+		speaks: practice('fhir-operations', 'find-argonaut', true)
+	},
+	{
+		key: 'harvest-moon',
+		name: 'Harvest Moon Counseling',
+		homes: ['IA'],
+		focus: ['mental-health-counseling'],
+		hot: false,
+		speaks: practice('cal-com', 'cal-com', true)
+	},
+	{
+		key: 'stone-bridge',
+		name: 'Stone Bridge Family Medicine',
+		homes: ['KY'],
+		focus: ['family-medicine'],
+		hot: false,
+		speaks: practice('ical', 'calendar', false)
+	},
+	{
+		key: 'salt-marsh',
+		name: 'Salt Marsh Psychiatry',
+		homes: ['GA'],
+		focus: ['psychiatry'],
+		hot: true,
+		speaks: practice('mapped', 'vendor', false)
 	}
 ];

@@ -6,10 +6,11 @@ import { FHIR_PATH } from './fhir/context.ts';
 import { MANIFEST_PATH } from './links/server.ts';
 import type { OperatorNotes } from './operator-notes.ts';
 import { operatorNotesOf } from './operator-notes.ts';
-import type { ClinicKind } from './profiles.ts';
+import type { ClinicKind, Profile } from './profiles.ts';
 import type { Served } from './serve.ts';
 import type { SlotStatus } from './sessions.ts';
 import type { Slot, SlotChange } from './slot-book.ts';
+import { formats } from './small/formats.ts';
 import type { Organisation } from './world.ts';
 
 export type ClinicTruth = {
@@ -22,7 +23,7 @@ export type RunningClinic = {
 	key: string;
 	name: string;
 	kind: ClinicKind;
-	/** The manifest, or the FHIR base. */
+	/** The manifest, the FHIR base, the calendar: what an operator enters. */
 	url: string;
 	operatorNotes: OperatorNotes;
 	organisation: Organisation;
@@ -49,6 +50,17 @@ const countByStatus = (slots: readonly Slot[]): ClinicTruth['counts'] => {
 	return counts;
 };
 
+const pathOf = (speaks: Profile['speaks']): string => {
+	switch (speaks.kind) {
+		case 'fhir-slots':
+			return FHIR_PATH;
+		case 'smart-scheduling-links':
+			return MANIFEST_PATH;
+		default:
+			return formats[speaks.format].path;
+	}
+};
+
 /** The steering wheel of an opened clinic. */
 export const toRunning = (
 	{ clinic, faults, served }: Opened,
@@ -60,7 +72,7 @@ export const toRunning = (
 		key,
 		name,
 		kind: speaks.kind,
-		url: served.url + (speaks.kind === 'fhir-slots' ? FHIR_PATH : MANIFEST_PATH),
+		url: served.url + pathOf(speaks),
 		operatorNotes: operatorNotesOf(organisation),
 		organisation,
 		setFault: (fault) => (fault === null ? faults.clear() : faults.set(fault)),

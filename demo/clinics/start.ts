@@ -1,16 +1,19 @@
 // Starts the simulated clinics: one HTTP server each on 127.0.0.1 and one for control. They know
 // nothing of the hub. Also a process: `node demo/clinics/start.ts --seed 1 --port-base 7100`.
 import { parseArgs } from 'node:util';
-import { createClinic } from './clinic.ts';
+import { createClinic, type Clinic } from './clinic.ts';
 import { createControl } from './control.ts';
 import { createDriver } from './driver.ts';
-import { createFaults } from './faults.ts';
+import type { Handler } from './exchange.ts';
+import { createFaults, type Faults } from './faults.ts';
 import { createFhirHandler } from './fhir/server.ts';
 import { createLinksHandler } from './links/server.ts';
 import { loadState, saveState } from './memory.ts';
 import type { Opened, RunningClinic } from './running.ts';
 import { toRunning } from './running.ts';
 import { createServed } from './serve.ts';
+import { formats } from './small/formats.ts';
+import { officeOf } from './small/practice.ts';
 import type { Organisation } from './world.ts';
 import { createWorld } from './world.ts';
 
@@ -24,7 +27,9 @@ export type ClinicOptions = {
 	organisations?: number;
 	/** Only these organisations (keys of profiles.ts). */
 	keys?: readonly string[];
-	/** Slots of all together; 40,000 when absent. */
+	/** Also the small practices, each of a kind that the others do not speak. */
+	practices?: boolean;
+	/** Slots of all together but the practices; 40,000 when absent. */
 	slotCount?: number;
 	/** Control listens here, the clinics on the ports after it; 0 takes free ones. */
 	portBase?: number;
@@ -53,6 +58,21 @@ const TICK_MS = 250;
 /** One clinic of the world is saved this often, in turn. */
 const SAVE_MS = 1000;
 
+type Speaking = { handler: Handler; close: () => void };
+
+const handlerOf = (clinic: Clinic, faults: Faults, baseUrl: () => string): Speaking => {
+	const { speaks } = clinic.organisation.profile;
+	const close = (): void => {};
+	switch (speaks.kind) {
+		case 'fhir-slots':
+			return createFhirHandler(clinic, speaks, faults);
+		case 'smart-scheduling-links':
+			return { handler: createLinksHandler(clinic, speaks, baseUrl), close };
+		default:
+			return { handler: formats[speaks.format].handler(officeOf(clinic)), close };
+	}
+};
+
 const openClinic = async (
 	organisation: Organisation,
 	trueNow: () => number,
@@ -63,12 +83,8 @@ const openClinic = async (
 	const now = (): number => trueNow() + faults.skewMs();
 	const clinic = createClinic(organisation, now);
 	if (stateFolder !== undefined) loadState(stateFolder, clinic);
-	const { speaks } = organisation.profile;
 	let baseUrl = '';
-	const { handler, close } =
-		speaks.kind === 'fhir-slots'
-			? createFhirHandler(clinic, speaks, faults)
-			: { handler: createLinksHandler(clinic, speaks, () => baseUrl), close: () => {} };
+	const { handler, close } = handlerOf(clinic, faults, () => baseUrl);
 	const served = await createServed({ handler, faults, now, port });
 	baseUrl = served.url;
 	const closeServed = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { must } from '#domain/result.ts';
 import { uniformFacts, inventPractitioner } from './practitioner.ts';
 import type { Practitioner, UniformFacts } from './practitioner.ts';
 import type { Profile } from './profiles.ts';
-import { profiles } from './profiles.ts';
+import { practices, profiles } from './profiles.ts';
 import type { Random } from './random.ts';
 import { createRandom } from './random.ts';
 import type { WorldSlot } from './sessions.ts';
@@ -17,7 +17,7 @@ const FULL_STAFF = 28;
 const SLOTS_PER_PRACTITIONER = 25;
 
 export type Organisation = {
-	/** `c01`: opens every id of the clinic, so that ids are unique in the world. */
+	/** `c01`, `c13`: opens every id of the clinic, so that ids are unique in the world. */
 	code: string;
 	profile: Profile;
 	/** What holds for everyone there; only publishers of the 1.0 edition need to be so plain. */
@@ -40,8 +40,10 @@ export type WorldOptions = {
 	organisations?: number;
 	/** Slots of all organisations together, met exactly when the working hours allow. */
 	slotCount?: number;
-	/** Only these organisations (keys of `profiles`), instead of the first ones. */
+	/** Only these organisations (keys of `profiles` and `practices`), instead of the first ones. */
 	keys?: readonly string[];
+	/** Also the small practices, beside the slots above; those named by `keys` are there anyway. */
+	practices?: boolean;
 };
 
 /** The organisation's focus first, then the rest of the 25 in an order of its own. */
@@ -51,8 +53,10 @@ const specialtiesOf = (profile: Profile, turn: number): string[] => {
 	return [...profile.focus, ...rest.slice(from), ...rest.slice(0, from)].slice(0, 14);
 };
 
+const codeOf = (turn: number): string => `c${String(turn + 1).padStart(2, '0')}`;
+
 const staffOf = (profile: Profile, turn: number, size: number, random: Random): Practitioner[] => {
-	const code = `c${String(turn + 1).padStart(2, '0')}`;
+	const code = codeOf(turn);
 	const uniform = isPlain(profile) ? uniformFacts(profile.homes) : null;
 	const specialties = specialtiesOf(profile, turn);
 	return Array.from({ length: size }, (_, index) =>
@@ -91,6 +95,24 @@ const chooseProfiles = ({ keys, organisations = profiles.length }: WorldOptions)
 		? profiles.slice(0, organisations)
 		: profiles.filter((profile) => keys.includes(profile.key));
 
+const choosePractices = ({ keys, practices: isAll = false }: WorldOptions): readonly Profile[] =>
+	isAll && keys === undefined
+		? practices
+		: practices.filter((profile) => keys?.includes(profile.key) === true);
+
+/** Each is one clinician who works all hours; the others' world is the same with and without them. */
+const openPractices = (options: WorldOptions): Organisation[] => {
+	const { seed, startAt } = options;
+	const random = createRandom(seed);
+	const span = { fromAt: startAt, toAt: startAt + WINDOW_MS };
+	return choosePractices(options).map((profile) => {
+		const turn = profiles.length + practices.indexOf(profile);
+		const staffs = [staffOf(profile, turn, 1, random)];
+		const [plan] = planSlots({ staffs, ...span, slotCount: Number.MAX_SAFE_INTEGER, seed });
+		return { code: codeOf(turn), profile, uniform: null, ...must(plan, 'plan') };
+	});
+};
+
 /** Builds the world of a seed. A full world has 12 organisations, 336 practitioners, 40,000 slots. */
 export const createWorld = (options: WorldOptions): World => {
 	const { seed, startAt, slotCount = 40_000 } = options;
@@ -111,12 +133,15 @@ export const createWorld = (options: WorldOptions): World => {
 	return {
 		seed,
 		startAt,
-		organisations: chosen.map((profile, at) => ({
-			code: `c${String(turnOf(profile) + 1).padStart(2, '0')}`,
-			profile,
-			uniform: isPlain(profile) ? uniformFacts(profile.homes) : null,
-			practitioners: must(planned[at], 'plan').practitioners,
-			slots: must(planned[at], 'plan').slots
-		}))
+		organisations: [
+			...chosen.map((profile, at) => ({
+				code: codeOf(turnOf(profile)),
+				profile,
+				uniform: isPlain(profile) ? uniformFacts(profile.homes) : null,
+				practitioners: must(planned[at], 'plan').practitioners,
+				slots: must(planned[at], 'plan').slots
+			})),
+			...openPractices(options)
+		]
 	};
 };

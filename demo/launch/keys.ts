@@ -18,6 +18,10 @@ export type Keys = z.infer<typeof Keys>;
 export const pushKeyOf = ({ link }: Keys): string =>
 	createHmac('sha256', link).update('push of a demo clinic').digest('base64url');
 
+/** What a practice of the demo wants with every booking over its API. */
+export const apiKeyOf = ({ link }: Keys): string =>
+	createHmac('sha256', link).update('key of a demo practice').digest('base64url');
+
 const makeKey = (): string => randomBytes(32).toString('base64');
 
 /** Reads the keys of `folder`, or makes them (mode 0600). */

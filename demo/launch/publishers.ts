@@ -9,6 +9,7 @@ import type { RunningClinic } from '../clinics/start.ts';
 import { makeFolder } from '../../ops/embedded/paths.ts';
 import { PlainError } from '../../ops/embedded/plain-error.ts';
 import { areFree } from './port.ts';
+import { practiceSettings } from './practice-sources.ts';
 
 export type Publishers = {
 	sources: SourceSettings[];
@@ -27,22 +28,28 @@ type Options = {
 
 /** Clinics keep their ports from start to start, so that the links kept with their times work. */
 const PORT_BASE = 7_100;
-const PORTS = 13;
+const PORTS = 17;
 /** People book elsewhere this much faster than in life, so that something happens to watch. */
 const PACE = 20;
 const SEED = 1;
 const FHIR_INTERVAL_MS = 3_000;
 
-const intervalOf = ({ organisation }: RunningClinic): number => {
-	const { speaks } = organisation.profile;
-	return speaks.kind === 'fhir-slots' ? FHIR_INTERVAL_MS : speaks.maxAgeS * 1_000;
+/** The settings that follow from what it speaks. */
+const settingsOf = (clinic: RunningClinic) => {
+	const { speaks } = clinic.organisation.profile;
+	if ('takesBookings' in speaks) return practiceSettings(clinic, speaks);
+	const isFhir = speaks.kind === 'fhir-slots';
+	const minIntervalMs = isFhir ? FHIR_INTERVAL_MS : speaks.maxAgeS * 1_000;
+	const booking = isFhir ? ('fhir' as const) : ('link' as const);
+	return { minIntervalMs, freshForMs: 2 * minIntervalMs + 30_000, booking };
 };
 
 /** What an operator would enter for this clinic; only facts that hold for everyone there. */
 export const sourceOf = (clinic: RunningClinic): SourceSettings => {
 	const known = clinic.operatorNotes;
-	const minIntervalMs = intervalOf(clinic);
+	const { notes, ...settings } = { notes: {}, ...settingsOf(clinic) };
 	return SourceSettings.parse({
+		...settings,
 		key: clinic.key,
 		name: clinic.name,
 		kind: clinic.kind,
@@ -56,19 +63,24 @@ export const sourceOf = (clinic: RunningClinic): SourceSettings => {
 				kinds: [...known.visitKinds],
 				languages: [...known.languages],
 				planIds: [...known.planTypes]
-			})
+			}),
+			...notes
 		},
-		minIntervalMs,
-		freshForMs: 2 * minIntervalMs + 30_000,
-		allowPrivate: true,
-		booking: known.booking === 'fhir-appointment' ? 'fhir' : 'link'
+		allowPrivate: true
 	});
 };
 
 const openClinics = async ({ folder, say }: Options): Promise<Publishers> => {
 	const portBase = (await areFree(PORT_BASE, PORTS)) ? PORT_BASE : 0;
 	const stateFolder = makeFolder(join(folder, 'clinics'), 0o700);
-	const running = await startClinics({ seed: SEED, portBase, live: true, pace: PACE, stateFolder });
+	const running = await startClinics({
+		seed: SEED,
+		practices: true,
+		portBase,
+		live: true,
+		pace: PACE,
+		stateFolder
+	});
 	const people = running.clinics.flatMap(({ organisation }) => organisation.practitioners);
 	const slots = running.clinics.flatMap(({ organisation }) => organisation.slots);
 	say(

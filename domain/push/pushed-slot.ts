@@ -16,6 +16,8 @@ export const PushedSlot = z.strictObject({
 	version: z.string().max(64),
 	/** `meta.lastUpdated`, by the source's clock, ms. */
 	updatedAt: z.int().nullable(),
+	/** Places, where it tells them (`slot-capacity`); left out = it does not. */
+	places: z.int().min(0).max(100_000).optional(),
 	/** Nothing else is said of it that a poll would read. */
 	isPlain: z.boolean()
 });
@@ -49,6 +51,34 @@ const FhirSlot = z.object({
 
 const SCHEDULE = /(?:^|\/)Schedule\/([A-Za-z0-9._-]{1,200})(?:\/_history\/[^/]*)?$/;
 
+const CAPACITY = 'http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity';
+
+/** As a poll reads it: a number, or one in words of digits. */
+const Capacity = z.object({
+	url: z.literal(CAPACITY),
+	valueInteger: z.int().min(0).max(100_000).optional(),
+	valueString: z
+		.string()
+		.regex(/^\s*\d{1,5}\s*$/)
+		.transform(Number)
+		.optional()
+});
+
+type Extensions = Pick<PushedSlot, 'places' | 'isPlain'>;
+
+/** Places are the only extension that is read; one that is odd is left to a poll, like all others. */
+const extensionsOf = (extensions: readonly unknown[]): Extensions => {
+	const [only, ...others] = extensions;
+	if (only === undefined) return { isPlain: true };
+	const told = extensions
+		.map((each) => Capacity.safeParse(each).data)
+		.filter((each) => each !== undefined);
+	const [capacity] = told;
+	const places = capacity?.valueInteger ?? capacity?.valueString;
+	if (told.length !== 1 || places === undefined) return { isPlain: false };
+	return { places, isPlain: others.length === 0 };
+};
+
 /** A resource of a notification as a pushed slot; null when it is none that could be applied. */
 export const readPushedSlot = (resource: unknown): PushedSlot | null => {
 	const parsed = FhirSlot.safeParse(resource);
@@ -71,7 +101,7 @@ export const readPushedSlot = (resource: unknown): PushedSlot | null => {
 		status: slot.status,
 		version: slot.meta?.versionId ?? '',
 		updatedAt: updated === undefined ? null : (parseOffsetInstant(updated)?.at ?? null),
-		isPlain: (slot.extension ?? []).length === 0
+		...extensionsOf(slot.extension ?? [])
 	};
 };
 
@@ -109,14 +139,27 @@ export type PushDecision =
 	/** Only a poll can tell. */
 	| { readonly kind: 'unsure' };
 
-const plainFact = (pushed: PushedSlot): SlotFact => ({
+/** What a poll would make of places and status; null = only a poll can tell. */
+const supplyOf = (
+	{ status, places }: PushedSlot,
+	fact: SlotFact | null
+): Pick<SlotFact, 'capacity' | 'remaining'> | null => {
+	// One that had several and now says nothing of places: a poll would read one, if that is all there is.
+	if (status === 'free' && places === undefined && (fact?.capacity ?? 1) > 1) return null;
+	const left = places ?? 1;
+	return { capacity: Math.max(left, 1), remaining: status === 'free' ? left : 0 };
+};
+
+const plainFact = (
+	pushed: PushedSlot,
+	supply: Pick<SlotFact, 'capacity' | 'remaining'>
+): SlotFact => ({
 	scheduleKey: pushed.schedule,
 	startsAt: toInstant(pushed.startsAt),
 	endsAt: toInstant(pushed.endsAt),
 	service: pushed.service,
 	status: pushed.status,
-	capacity: 1,
-	remaining: pushed.status === 'free' ? 1 : 0,
+	...supply,
 	sourceSlotId: pushed.id,
 	version: pushed.version,
 	kinds: null,
@@ -125,20 +168,18 @@ const plainFact = (pushed: PushedSlot): SlotFact => ({
 });
 
 /**
- * Y6, Y7: whether a pushed slot may be written. Of a known slot only status and version change; places
- * and whatever else an extension says are left to a poll.
+ * Y6, Y7, U40: whether a pushed slot may be written. Of a known slot only status, places and version change;
+ * whatever else an extension says is left to a poll.
  */
 export const decidePushed = (pushed: PushedSlot, known: Known): PushDecision => {
 	const order = orderOf(pushed, known);
 	if (order !== 'newer') return { kind: order };
 	const { fact } = known;
+	const supply = supplyOf(pushed, fact);
+	if (supply === null) return { kind: 'unsure' };
 	if (fact === null) {
-		return pushed.isPlain ? { kind: 'apply', fact: plainFact(pushed) } : { kind: 'unsure' };
+		return pushed.isPlain ? { kind: 'apply', fact: plainFact(pushed, supply) } : { kind: 'unsure' };
 	}
-	if (fact.capacity !== 1) return { kind: 'unsure' };
 	const { status, version } = pushed;
-	return {
-		kind: 'apply',
-		fact: { ...fact, status, version, remaining: status === 'free' ? 1 : 0 }
-	};
+	return { kind: 'apply', fact: { ...fact, ...supply, status, version } };
 };

@@ -165,7 +165,9 @@ const runReplay = async (
 	const sourceId = await findSourceId(sql, key);
 	if (sourceId === null) return refuse('source_unknown');
 	const cipher = createSecretCipher(keysById(config.phiKeys));
-	const reread = await rereadAnswer({ sql, cipher }, sourceId, at);
+	const reread = await rereadAnswer({ sql, cipher }, sourceId, ({ askedAt }) => {
+		return at === null || askedAt <= at;
+	});
 	if (!reread.ok) {
 		throw new WrongUse('No answer of then is kept: the last full ones are, for a day at most.');
 	}

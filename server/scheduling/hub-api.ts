@@ -5,7 +5,6 @@ import { MAX_HOLDS_PER_HOUR } from '#domain/hold.ts';
 import type { BookingId, ScheduleId } from '#domain/ids.ts';
 import { MAX_VISITS_PER_PERSON } from '#domain/person.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
-import type { SourceDesk } from '#domain/source-desk.ts';
 import type { HubStatus, QueueStatus } from '#domain/status.ts';
 import type { Clock } from '#domain/time.ts';
 import type { PhiCipher } from '../platform/phi.ts';
@@ -50,7 +49,7 @@ export type HubApiDeps = {
 	readonly queueStatus: () => Promise<readonly QueueStatus[] | null>;
 	readonly socketCounts: () => HubStatus['sockets'];
 	readonly feedLagMs: () => number | null;
-	readonly sources: SourceDesk;
+	readonly sources: HubApi['sources'];
 	readonly config: {
 		readonly holdTtlMs: number;
 		readonly maxHoldsPerDevice: number;

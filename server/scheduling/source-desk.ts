@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer } from '#domain/answer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
+import { RereadId, type RereadDesk } from '#domain/reread.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import {
 	DraftId,
@@ -17,12 +18,14 @@ import type { Sql } from '../platform/postgres.ts';
 import type { SecretCipher } from '../platform/secret-cipher.ts';
 import {
 	addSourceIn,
+	findSource,
 	isSourceKnown,
 	pauseSource,
 	removeSource,
 	resumeSource,
 	weighSource
 } from '../store/operate-sources.ts';
+import { insertReread, listKeptAnswers, readReread, wishToApply } from '../store/rereads.ts';
 import { insertDraft, readDraft, takeDraft } from '../store/source-drafts.ts';
 
 /** Reads a source once through its connector, in full; never fails for what the source does. */
@@ -74,7 +77,25 @@ export const takeAway =
 		return ok(touched);
 	};
 
-export const createSourceDesk = (deps: SourceDeskDeps): SourceDesk => ({
+const keptOf =
+	({ sql }: SourceDeskDeps): RereadDesk['kept'] =>
+	async (key) => {
+		const source = await findSource(sql, key);
+		if (source === null) return refuse('source_unknown');
+		return ok({ name: source.name, answers: await listKeptAnswers(sql, source.id) });
+	};
+
+const askToReread =
+	({ sql }: SourceDeskDeps): RereadDesk['reread'] =>
+	async (by, key, gen) => {
+		const source = await findSource(sql, key);
+		if (source === null) return refuse('source_unknown');
+		const id = RereadId.parse(randomUUID());
+		const isKept = await insertReread(sql, { id, sourceId: source.id, gen, by });
+		return isKept ? ok(id) : refuse('answer_gone');
+	};
+
+export const createSourceDesk = (deps: SourceDeskDeps): SourceDesk & RereadDesk => ({
 	try: tryAndKeep(deps),
 	readDraft: async (id) => {
 		const draft = await readDraft(deps.sql, id);
@@ -84,5 +105,9 @@ export const createSourceDesk = (deps: SourceDeskDeps): SourceDesk => ({
 	pause: (by, key, because) => pauseSource(deps.sql, { key, because, by }),
 	resume: (by, key) => resumeSource(deps.sql, { key, by }),
 	remove: takeAway(deps),
+	kept: keptOf(deps),
+	reread: askToReread(deps),
+	readReread: (key, id) => readReread(deps.sql, { key, id }),
+	applyReread: (by, key, id) => wishToApply(deps.sql, { key, id, by }),
 	weigh: (key) => weighSource(deps.sql, key)
 });

@@ -15,7 +15,7 @@ const note = (tx: Tx, by: Operator, action: AuditAction, key: string): Promise<v
 	appendAudit(tx, by, action, [`source:${key}`]);
 
 /** One that was not removed. */
-const findSource = async (
+export const findSource = async (
 	sql: Queryable,
 	key: string
 ): Promise<{ id: SourceId; name: string } | null> => {

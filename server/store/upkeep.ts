@@ -5,6 +5,7 @@ import { DAY_MS } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { dropIdleSources } from './operate-sources.ts';
 import { dropOldRawAnswers } from './raw-answers.ts';
+import { dropOldRereads } from './rereads.ts';
 import { dropOldDrafts } from './source-drafts.ts';
 
 type Transacting = Pick<postgres.Sql, 'begin'>;
@@ -164,6 +165,7 @@ export const purgeOld = async (sql: Sql, limits: UpkeepLimits): Promise<PurgeCou
 			select id from twin_trace where at < ${before(TRACE_DAYS)} limit ${ROWS_PER_DELETE})`
 	);
 	await dropOldDrafts(sql);
+	await dropOldRereads(sql);
 	await dropOldRawAnswers(sql);
 	const sources = await dropIdleSources(sql);
 	return { partitions, entries, slots, requests, holds, notices, episodes, sources };

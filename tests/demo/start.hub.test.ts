@@ -66,8 +66,8 @@ test(
 		const addresses = ['Patient board', 'Provider console', 'Operator status'];
 		const places = addresses.map((name) => output.indexOf(name));
 		expect(places).toEqual(places.toSorted((a, b) => a - b));
-		expect(output).toMatch(/12 simulated clinics with 3\d\d practitioners and 40,000 times/);
-		expect(output).toContain('first look at the sources: 12 of 12');
+		expect(output).toMatch(/16 simulated clinics with 3\d\d practitioners and 4[01],\d{3} times/);
+		expect(output).toContain('first look at the sources: 16 of 16');
 
 		const board = await fetch(lineOf(output, 'Patient board'));
 		expect(board.status).toBe(200);
@@ -94,7 +94,7 @@ test(
 		expect(demo.output()).toContain('going on with the data kept');
 		expect(await query('select one from marker')).toEqual([{ one: 1 }]);
 		const [sources] = await query('select count(*)::int as number from sources');
-		expect(sources).toEqual({ number: 12 });
+		expect(sources).toEqual({ number: 16 });
 
 		await using burst = await startProcess('demo/burst.ts', {
 			args: ['--data', folder, '--count', '7', '--seconds', '0'],

@@ -137,6 +137,19 @@ describe('a delta listing', () => {
 		);
 	});
 
+	test('[D5] an update removes what it names, and a full listing never does as one', () => {
+		const inside = makeFact({ startsAt: windowFrom });
+		const before = makeFact({ startsAt: toInstant(windowFrom - 1) });
+		const window = { from: windowFrom, to: windowTo };
+		const update = { ...everything, window, state: 'partial' as const, isUpdate: true };
+		const gone = [inside, before].map(slotKeyOf);
+		const removed = diffDelta(known([inside, before]), { changed: [], gone }, update);
+		expect(removed.map(({ key }) => key)).toEqual([slotKeyOf(inside)]);
+		const unread = { ...update, unreadSchedules: [inside.scheduleKey] };
+		expect(diffDelta(known([inside]), { changed: [], gone }, unread)).toEqual([]);
+		expect(diffFull(known([inside]), [], update)).toEqual([]);
+	});
+
 	test('[D6] is not troubled by keys nobody knows', () => {
 		expect(diffDelta(known([]), { changed: [], gone: ['nobody|1|1|'] }, everything)).toEqual([]);
 	});

@@ -113,6 +113,42 @@ test('[E12][E4][E13] without scripts a source is tried, added, paused, resumed a
 	]);
 });
 
+test('[O20] without scripts a kept answer is read again, shown, and applied when confirmed', async () => {
+	const { sql } = town.system.database;
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }), {
+		javaScriptEnabled: false
+	});
+	await fillIn(page, 'kept', 'a-key');
+	await page.fill('#interval', '3600');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByRole('button', { name: 'Save it and poll it' }).click();
+	await until(async () => (await openSlots('kept')) > 0, { timeoutMs: 20_000 });
+	const open = await openSlots('kept');
+	await sql`update slots set status = 'busy', remaining = 0 where id = (
+		select s.id from slots s join sources o on o.id = s.source_id
+		where o.key = 'kept' and s.status = 'free' order by s.starts_at limit 1)`;
+	await until(
+		async () =>
+			(
+				await sql`
+		select 1 from raw_answers r join sources o on o.id = r.source_id where o.key = 'kept'`
+			).length > 0
+	);
+	await page.goto(`${town.hub.url}/status`);
+	const row = rowOf(page, 'Vendor kept');
+	await row.getByText('Why', { exact: true }).click();
+	await row.getByRole('link', { name: /^Read a kept answer/ }).click();
+	await page.getByRole('button', { name: 'Read it again' }).first().click();
+	await page.getByText('It was read. Nothing is changed yet.').waitFor();
+	await page.getByText(/Ana Ruiz: busy, then free/).waitFor();
+	expect(await openSlots('kept')).toBe(open - 1);
+	await page.getByRole('button', { name: 'Yes, apply it' }).click();
+	await page.getByText('It was applied: 1 time was changed.').waitFor();
+	expect(await openSlots('kept')).toBe(open);
+	expect(await page.getByRole('button', { name: 'Yes, apply it' }).count()).toBe(0);
+	await context.close();
+});
+
 test('[E11] a secret typed into the form is found nowhere afterwards', async () => {
 	const { system, hub } = town;
 	const ear = await listenToRedis(system.redis.url);
@@ -166,7 +202,8 @@ test('[E11] a secret typed into the form is found nowhere afterwards', async () 
 
 test('[E12] nothing of it opens without the operator’s link, or from a page of somebody else', async () => {
 	const { page, context } = await browser.open(`${town.hub.url}/`);
-	for (const path of ['/status/add', `/status/remove/${town.clinic.key}`]) {
+	const { key } = town.clinic;
+	for (const path of ['/status/add', `/status/remove/${key}`, `/status/again/${key}`]) {
 		await page.goto(town.hub.url + path);
 		await page.getByText('This page needs a private link').waitFor();
 	}
@@ -212,6 +249,11 @@ test.each([phone, desktop])('[E12] axe-core finds nothing at $width px', async (
 		await page.getByText('It answered in full.').waitFor();
 		await look();
 		await page.goto(`${town.hub.url}/status/remove/${town.clinic.key}`);
+		await look();
+		await page.goto(`${town.hub.url}/status/again/${town.clinic.key}`);
+		await look();
+		await page.getByRole('button', { name: 'Read it again' }).first().click();
+		await page.getByText('It was read. Nothing is changed yet.').waitFor();
 		await look();
 		expect(seen).toEqual([]);
 		await context.close();

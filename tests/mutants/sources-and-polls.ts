@@ -13,11 +13,21 @@ export const sourcesAndPolls: readonly Mutant[] = [
 		name: 'partial-answer-removes',
 		why: 'one page that did not come empties the calendar of a clinic',
 		file: 'domain/slot-diff.ts',
-		find: "\tif (scope.state !== 'complete') return () => false;\n",
+		find: "\tif (scope.state !== 'complete' && !isTold) return () => false;\n",
 		replace: '',
 		project: 'unit',
 		tests: ['tests/domain/slot-diff.test.ts'],
 		catcher: 'D5'
+	},
+	{
+		name: 'since-moved-slot-stays',
+		why: 'a visit that a publisher moved stays open at its old time too',
+		file: 'workers/connectors/providers/smart-changes.ts',
+		find: '\t\t\tif (former !== null) gone.push(former);\n\t\t\theld',
+		replace: '\t\t\theld',
+		project: 'unit',
+		tests: ['tests/workers/connectors/providers/smart-since.test.ts'],
+		catcher: 'A107'
 	},
 	{
 		name: 'unread-schedule-removed',

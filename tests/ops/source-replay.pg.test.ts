@@ -130,7 +130,7 @@ test('[E15] what cannot be read is read in full the next time and kept as it cam
 	const [raw] = await listRawAnswers(database.sql, id);
 	const exchanges = must(await readRawExchanges(deps(), must(raw)));
 	expect(exchanges.map((one) => one.body.toString())).toEqual([body]);
-	expect(await rereadAnswer(deps(), id, null)).toMatchObject({
+	expect(await rereadAnswer(deps(), id, () => true)).toMatchObject({
 		value: { answer: { state: 'silent', reason: 'not_understood' }, changes: [] }
 	});
 });
@@ -213,7 +213,7 @@ test('[E17] what happened here since the answer was heard stays', async () => {
 	await worker.run(id);
 	await database.sql`update slots set status = 'busy', remaining = 0, own_changed_at = clock_timestamp()
 		where id = (select min(id) from slots where status = 'free')`;
-	const reread = await rereadAnswer(deps(), id, null);
+	const reread = await rereadAnswer(deps(), id, () => true);
 	if (!reread.ok || reread.value.answer.state === 'silent') throw new Error('nothing read');
 	const { raw, answer } = reread.value;
 	expect(reread.value.changes).toHaveLength(1);

@@ -125,6 +125,7 @@ export const parsePrint = (request: PollRequest, window: PollWindow): FilesPrint
 export type Recall = {
 	/** Files that were fetched, or could not be, by URL: for the reading that follows. */
 	readonly heard: Map<string, FetchedFile>;
+	/** Read besides what was heard. */
 	bytes: number;
 	/** The server's clock at the first answer, UTC ms. */
 	dateMs: number | null;
@@ -146,8 +147,7 @@ export const isAsPrinted = async (
 		return true;
 	}
 	const { fetched } = looked;
-	recall.bytes += fetched.bytes;
-	recall.heard.set(print.url, { ...fetched, bytes: 0 });
+	recall.heard.set(print.url, fetched);
 	if (!fetched.ok) return false;
 	recall.dateMs ??= fetched.file.dateMs;
 	return digestOf(fetched.file.body) === print.digest;
@@ -172,10 +172,10 @@ export const asBefore = (
 	print: FilesPrint,
 	request: PollRequest,
 	window: PollWindow,
-	heard: { readonly validAt: Instant; readonly bytes: number }
+	{ recall, validAt }: { readonly recall: Recall; readonly validAt: Instant }
 ): SpokenAnswer => ({
 	state: 'complete',
-	validAt: heard.validAt,
+	validAt,
 	window: { from: window.from, to: window.to },
 	listing: { form: 'unchanged' },
 	schedules: null,
@@ -185,10 +185,6 @@ export const asBefore = (
 	refused: print.refused,
 	maxAgeMs: print.maxAgeMs,
 	cursor: request.cursor,
-	bytes: heard.bytes,
+	bytes: [...recall.heard.values()].reduce((sum, { bytes }) => sum + bytes, recall.bytes),
 	canNarrow: print.canNarrow
 });
-
-/** An answer for which more was read than it knows of. */
-export const alsoRead = <T extends { readonly bytes: number }>(answer: T, bytes: number): T =>
-	bytes === 0 ? answer : { ...answer, bytes: answer.bytes + bytes };

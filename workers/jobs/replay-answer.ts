@@ -4,7 +4,7 @@ import type { Answer, SpokenAnswer } from '#domain/answer.ts';
 import type { SourceId } from '#domain/ids.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import type { SlotChange } from '#domain/slot-diff.ts';
-import { MINUTE_MS, type Instant } from '#domain/time.ts';
+import { MINUTE_MS } from '#domain/time.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { noFingerprints } from '#server/store/fingerprints.ts';
 import { listRawAnswers, type RawAnswer } from '#server/store/raw-answers.ts';
@@ -28,10 +28,6 @@ export type Reread = {
 	readonly isSuspect: boolean;
 };
 
-/** The newest that is kept, or the newest that was asked for by `at`. */
-const chooseRaw = (kept: readonly RawAnswer[], at: Instant | null): RawAnswer | undefined =>
-	kept.find(({ askedAt }) => at === null || askedAt <= at);
-
 /** A claim that claims nothing: for comparing only. */
 const asIfClaimed = (
 	raw: RawAnswer,
@@ -51,13 +47,13 @@ const asIfClaimed = (
 	fingerprints: noFingerprints
 });
 
-/** Throws SecretUnreadable when what is kept cannot be opened. */
+/** The newest kept answer that is `wanted`. Throws SecretUnreadable when it cannot be opened. */
 export const rereadAnswer = async (
 	deps: RawDeps,
 	sourceId: SourceId,
-	at: Instant | null
+	wanted: (raw: RawAnswer) => boolean
 ): Promise<Result<Reread, 'nothing_kept'>> => {
-	const raw = chooseRaw(await listRawAnswers(deps.sql, sourceId), at);
+	const raw = (await listRawAnswers(deps.sql, sourceId)).find(wanted);
 	const exchanges = raw === undefined ? null : await readRawExchanges(deps, raw);
 	const stored = await readSource(deps.sql, sourceId);
 	if (raw === undefined || exchanges === null || stored === null) return refuse('nothing_kept');

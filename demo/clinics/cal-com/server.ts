@@ -15,7 +15,6 @@ type Reservation = { readonly uid: string; readonly visit: Visit; readonly until
 type State = {
 	readonly office: Office;
 	readonly reservations: Map<string, Reservation>;
-	readonly metadata: Map<string, Readonly<Record<string, string>>>;
 	turn: number;
 };
 
@@ -120,13 +119,13 @@ const BookingBody = z.object({
 	bookingFieldsResponses: z.record(z.string(), z.string()).optional()
 });
 
-const told = (state: State, booking: Booking): object => ({
+const told = ({ office }: State, booking: Booking): object => ({
 	uid: booking.id,
 	status: booking.status === 'booked' ? 'accepted' : 'cancelled',
 	start: iso(booking.startAt),
 	eventType: { id: EVENT_TYPE },
-	meetingUrl: `https://meet.juniper.example/${booking.id}`,
-	metadata: state.metadata.get(booking.id) ?? {}
+	meetingUrl: `https://meet.${office.host}/${booking.id}`,
+	metadata: booking.content['metadata'] ?? {}
 });
 
 const book = (state: State, body: unknown): Reply => {
@@ -135,11 +134,13 @@ const book = (state: State, body: unknown): Reply => {
 	const visit = state.office.at(Date.parse(asked.data.start));
 	// Reservations only hide a time from the list: they do not keep others from booking it.
 	if (visit !== undefined) visit.heldBy = null;
+	const { metadata, attendee } = asked.data;
 	const made =
-		visit === undefined ? null : state.office.book(visit, 'api', asked.data.attendee.name);
+		visit === undefined
+			? null
+			: state.office.book(visit, 'api', { reference: attendee.name, content: { metadata } });
 	if (made === null)
 		return refused(422, 'User already has booking at this time or is not available');
-	state.metadata.set(made.id, asked.data.metadata);
 	return success(201, told(state, made));
 };
 
@@ -187,7 +188,7 @@ const route = (state: State, ask: Ask): Reply => {
 
 /** Creates the server's handler over a practice. */
 export const createCalComHandler = (office: Office): Handler => {
-	const state: State = { office, reservations: new Map(), metadata: new Map(), turn: 0 };
+	const state: State = { office, reservations: new Map(), turn: 0 };
 	return (ask) => {
 		dropLapsed(state);
 		return route(state, ask);

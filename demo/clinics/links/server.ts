@@ -71,6 +71,8 @@ const manifestReply = ({ profile, clinic, publisher, base }: Manifest, ask: Ask)
 	const delta = Number.isNaN(since) ? null : publisher.since(since);
 	const publication = delta ?? publisher.current();
 	const names = publication.files.map((file) => file.etag.slice(1, 9)).join('');
+	// Only an answer of changes repeats what was asked for; everything is everything.
+	const request = base + ask.url.pathname + (delta === null ? '' : ask.url.search);
 	return {
 		status: 200,
 		headers: {
@@ -79,12 +81,7 @@ const manifestReply = ({ profile, clinic, publisher, base }: Manifest, ask: Ask)
 			etag: `W/"${names}"`
 		},
 		body: () =>
-			JSON.stringify(
-				manifestOf(profile, base, base + ask.url.pathname + ask.url.search, {
-					...publication,
-					at: clinic.now()
-				})
-			)
+			JSON.stringify(manifestOf(profile, base, request, { ...publication, at: clinic.now() }))
 	};
 };
 

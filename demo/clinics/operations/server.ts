@@ -2,7 +2,7 @@
 // Argonaut, IHE ITI Scheduling or Medplum, with `$hold` and `$book`.
 import { z } from 'zod';
 import type { Ask, Handler, Reply } from '../exchange.ts';
-import type { Booking, Office, Visit } from '../small/office.ts';
+import { ANA_RUIZ, type Booking, type Office, type Visit, type Who } from '../small/office.ts';
 import { bundle, fhir, givenIn, iso, outcome, referenceIn } from './wire.ts';
 
 export type Dialect = 'argonaut' | 'ihe' | 'medplum';
@@ -11,8 +11,11 @@ export const OPERATIONS_PATH = '/fhir';
 const PAGE = 60;
 const HOLD_MS = 300_000;
 const SERVICE = 'HealthcareService/visit';
-const ACTOR = { reference: 'Practitioner/dr-ruiz', display: 'Ana Ruiz, MD' };
-const SCHEDULE = 'Schedule/ruiz';
+const scheduleOf = ({ ref }: Who): string => `Schedule/${ref}`;
+const actorOf = ({ ref, name }: Who): { reference: string; display: string } => ({
+	reference: `Practitioner/dr-${ref}`,
+	display: `${name}, MD`
+});
 
 type Hold = { readonly visit: Visit; readonly until: number };
 
@@ -20,14 +23,13 @@ type State = {
 	readonly office: Office;
 	readonly dialect: Dialect;
 	readonly holds: Map<string, Hold>;
-	readonly posted: Map<string, Readonly<Record<string, unknown>>>;
 	turn: number;
 };
 
-const slotOf = (visit: Visit, status: string): object => ({
+const slotOf = ({ who }: Office, visit: Visit, status: string): object => ({
 	resourceType: 'Slot',
 	id: `slot-${visit.id}`,
-	schedule: { reference: SCHEDULE },
+	schedule: { reference: scheduleOf(who) },
 	status,
 	start: iso(visit.startAt),
 	end: iso(visit.endAt)
@@ -41,18 +43,18 @@ const proposalOf = (state: State, visit: Visit): object => {
 		resourceType: 'Appointment',
 		...(!isMedplum && { id: `p${state.turn}-${visit.id}` }),
 		status: 'proposed',
-		...(isMedplum && { contained: [slotOf(visit, 'free')] }),
+		...(isMedplum && { contained: [slotOf(state.office, visit, 'free')] }),
 		serviceType: [{ coding: [{ system: 'http://snomed.info/sct', code: '185389009' }] }],
 		start: iso(visit.startAt),
 		end: iso(visit.endAt),
-		participant: [{ actor: ACTOR, status: 'needs-action' }]
+		participant: [{ actor: actorOf(state.office.who), status: 'needs-action' }]
 	};
 };
 
 const dropLapsed = ({ holds, office }: State): void => {
 	for (const [id, { visit, until }] of holds) {
 		if (until > office.now()) continue;
-		visit.heldBy = null;
+		if (visit.heldBy === id) visit.heldBy = null;
 		holds.delete(id);
 	}
 };
@@ -70,7 +72,8 @@ const find = (state: State, ask: Ask): Reply => {
 	const isMedplum = dialect === 'medplum';
 	if (isMedplum && to - from > 31 * 86_400_000) return outcome(400, 'invalid');
 	const isKnown =
-		!isMedplum || (textOf('schedule') === SCHEDULE && textOf('service-type-reference') === SERVICE);
+		!isMedplum ||
+		(textOf('schedule') === scheduleOf(office.who) && textOf('service-type-reference') === SERVICE);
 	if (!isKnown) return outcome(404, 'not-found');
 	const isEmpty = ask.fault('empty_answer') !== undefined;
 	const open = isEmpty
@@ -135,7 +138,7 @@ const hold = (state: State, ask: Ask): Reply => {
 const versionOf = ({ status }: Booking): string => (status === 'booked' ? '1' : '2');
 
 const told = (state: State, booking: Booking): object => ({
-	...state.posted.get(booking.id),
+	...booking.content,
 	resourceType: 'Appointment',
 	id: booking.id,
 	meta: { versionId: versionOf(booking) },
@@ -143,7 +146,7 @@ const told = (state: State, booking: Booking): object => ({
 	extension: [
 		{
 			url: 'http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.virtualService',
-			extension: [{ url: 'address', valueUrl: `https://meet.juniper.example/${booking.id}` }]
+			extension: [{ url: 'address', valueUrl: `https://meet.${state.office.host}/${booking.id}` }]
 		}
 	]
 });
@@ -167,9 +170,11 @@ const book = (state: State, ask: Ask): Reply => {
 	const made =
 		visit === undefined
 			? null
-			: state.office.book(visit, id, parsed.data.identifier[0]?.value ?? '');
+			: state.office.book(visit, id, {
+					reference: parsed.data.identifier[0]?.value ?? '',
+					content: parsed.data
+				});
 	if (made === null) return outcome(state.dialect === 'medplum' ? 400 : 409, 'conflict');
-	state.posted.set(made.id, parsed.data);
 	state.holds.delete(id);
 	return fhir(201, {
 		resourceType: 'Bundle',
@@ -232,16 +237,16 @@ const route = (state: State, ask: Ask): Reply => {
 
 /** What an operator notes of this server. */
 export const operationsNotes = {
-	schedule: SCHEDULE,
+	schedule: scheduleOf(ANA_RUIZ),
 	service: SERVICE,
-	practitioner: ACTOR.reference
+	practitioner: actorOf(ANA_RUIZ).reference
 };
 
 /** Creates the server's handler over a practice. */
 export const createOperationsHandler =
 	(dialect: Dialect) =>
 	(office: Office): Handler => {
-		const state: State = { office, dialect, holds: new Map(), posted: new Map(), turn: 0 };
+		const state: State = { office, dialect, holds: new Map(), turn: 0 };
 		return (ask) => {
 			dropLapsed(state);
 			return route(state, ask);

@@ -5,9 +5,9 @@ import type { Office, Visit } from './office.ts';
 
 const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
-const eventOf = (visit: Visit): string[] => [
+const eventOf = (visit: Visit, host: string): string[] => [
 	'BEGIN:VEVENT',
-	`UID:${visit.id}@juniper.example`,
+	`UID:${visit.id}@${host}`,
 	'DTSTAMP:20260101T000000Z',
 	`DTSTART:${stamp(visit.startAt)}`,
 	`DTEND:${stamp(visit.endAt)}`,
@@ -23,17 +23,19 @@ export const createCalendarHandler =
 	({ url, fault }) => {
 		if (url.pathname !== CALENDAR_PATH) return { status: 404, headers: {}, body: '' };
 		const taken = fault('empty_answer') === undefined ? office.visits() : [];
-		const events = taken.filter(({ isFree }) => !isFree).flatMap(eventOf);
+		const events = taken
+			.filter(({ isFree }) => !isFree)
+			.flatMap((visit) => eventOf(visit, office.host));
 		const lines = [
 			'BEGIN:VCALENDAR',
 			'VERSION:2.0',
-			'PRODID:-//Juniper Lane//Calendar//EN',
+			`PRODID:-//${office.name}//Calendar//EN`,
 			'REFRESH-INTERVAL;VALUE=DURATION:PT10M',
 			// A series that lies outside the hours.
 			'BEGIN:VEVENT',
-			'UID:early@juniper.example',
+			`UID:early@${office.host}`,
 			'DTSTAMP:20260101T000000Z',
-			'DTSTART;TZID=America/Denver:20250106T070000',
+			`DTSTART;TZID=${office.zone}:20250106T070000`,
 			'DURATION:PT1H',
 			'RRULE:FREQ=DAILY',
 			'SUMMARY:Team',

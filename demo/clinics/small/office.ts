@@ -19,12 +19,28 @@ export type Booking = {
 	status: 'booked' | 'cancelled';
 	/** What the asker calls it. */
 	readonly reference: string;
-	readonly madeAt: number;
+	/** What was posted, as far as the server tells it again. */
+	readonly content: Readonly<Record<string, unknown>>;
+};
+
+/** Who is visited. */
+export type Who = {
+	/** Part of ids. */
+	readonly ref: string;
+	readonly name: string;
+	/** USPS code. */
+	readonly state: string;
+	/** The zone in the vendor's own words. */
+	readonly zoneWord: string;
 };
 
 export type Office = {
 	readonly name: string;
+	/** Its domain: `juniper.example`. */
+	readonly host: string;
 	readonly zone: string;
+	readonly who: Who;
+	readonly visitMinutes: number;
 	readonly now: () => number;
 	/** Those that have not begun yet, soonest first. */
 	readonly visits: () => readonly Visit[];
@@ -32,7 +48,11 @@ export type Office = {
 	readonly bookings: () => readonly Booking[];
 	readonly setFree: (visitId: string, isFree: boolean) => void;
 	/** Books for `holder`; null when the time is gone or kept for somebody else. */
-	readonly book: (visit: Visit, holder: string, reference: string) => Booking | null;
+	readonly book: (
+		visit: Visit,
+		holder: string,
+		asked: Pick<Booking, 'reference' | 'content'>
+	) => Booking | null;
 	readonly cancel: (bookingId: string) => boolean;
 	/** Changes with everything that changes. */
 	readonly revision: () => number;
@@ -41,6 +61,8 @@ export type Office = {
 
 export const OFFICE_ZONE = 'America/Denver';
 export const OFFICE_HOURS = { from: 9, to: 16 };
+/** Whom one sees there. */
+export const ANA_RUIZ: Who = { ref: 'ruiz', name: 'Ana Ruiz', state: 'CO', zoneWord: 'MT' };
 const VISIT_MS = 1_800_000;
 const DAY_MS = 86_400_000;
 const DAYS = 15;
@@ -78,7 +100,10 @@ export const createOffice = (now: () => number): Office => {
 	const byId = (id: string): Visit | undefined => visits.find((visit) => visit.id === id);
 	return {
 		name: 'Juniper Lane Practice',
+		host: 'juniper.example',
 		zone: OFFICE_ZONE,
+		who: ANA_RUIZ,
+		visitMinutes: VISIT_MS / 60_000,
 		now,
 		visits: () => visits.filter(({ startAt }) => startAt >= now()),
 		at: (startAt) => visits.find((visit) => visit.startAt === startAt && startAt >= now()),
@@ -89,14 +114,14 @@ export const createOffice = (now: () => number): Office => {
 			visit.isFree = isFree;
 			touch();
 		},
-		book: (visit, holder, reference) => {
+		book: (visit, holder, asked) => {
 			const isKept = visit.heldBy !== null && visit.heldBy !== holder;
 			if (!visit.isFree || isKept) return null;
 			visit.isFree = false;
 			visit.heldBy = null;
 			const { id: visitId, startAt } = visit;
 			const id = `b${bookings.length + 1}-${visitId}`;
-			const booking: Booking = { id, visitId, startAt, status: 'booked', reference, madeAt: now() };
+			const booking: Booking = { id, visitId, startAt, status: 'booked', ...asked };
 			bookings.push(booking);
 			touch();
 			return booking;

@@ -38,12 +38,19 @@ export const createVendorHandler =
 		const next = page * PAGE < all.length ? `${VENDOR_PATH}?page=${page + 1}` : null;
 		return json(office, ask, {
 			result: {
-				doctors: [{ ref: 'dr-1', fullName: 'Ana Ruiz', tz: 'MT', state: 'CO' }],
+				doctors: [
+					{
+						ref: 'dr-1',
+						fullName: office.who.name,
+						tz: office.who.zoneWord,
+						state: office.who.state
+					}
+				],
 				openings: some.map((visit) => ({
 					id: visit.id,
 					doctor: { ref: 'dr-1' },
 					begin: wall(office, visit.startAt),
-					minutes: 30,
+					minutes: office.visitMinutes,
 					state: visit.isFree ? 'OPEN' : 'TAKEN'
 				}))
 			},

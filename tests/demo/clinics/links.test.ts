@@ -250,6 +250,7 @@ test('[C11] where _since is honoured only changes and deletions come', async () 
 	clinic.setSlotStatus(removed, 'removed');
 	const delta = await getJson<Manifest>(`${clinic.url}?_since=${since.toISOString()}`);
 	expect(delta.output.every(({ type }) => type === 'Slot')).toBe(true);
+	expect(new URL(delta.request).searchParams.get('_since')).toBe(since.toISOString());
 	const ids = (await Promise.all(delta.output.map(({ url }) => linesOf(url)))).flat();
 	expect(ids.map(({ id }) => id)).toContain(changed);
 	expect(ids.length).toBeLessThan(30);
@@ -258,10 +259,11 @@ test('[C11] where _since is honoured only changes and deletions come', async () 
 });
 
 test('[C11] elsewhere _since is ignored and everything comes', async () => {
-	const clinic = await openClinic('northwater');
+	const clinic = await openClinic('delta-reach');
 	const everything = await getJson<Manifest>(clinic.url);
 	const answer = await getJson<Manifest>(`${clinic.url}?_since=2026-12-01T00:00:00Z`);
 	expect(answer.output).toEqual(everything.output);
+	expect(answer.request).toBe(clinic.url);
 });
 
 test('[C12] group visits say how many places are left', async () => {

@@ -4,6 +4,8 @@ import { decidePushed, readPushedSlot, type Known } from '#domain/push/pushed-sl
 import { parseNotification } from '#domain/push/notification.ts';
 import { must } from '#domain/result.ts';
 import { toInstant } from '#domain/time.ts';
+import { createDirectory } from '#workers/connectors/providers/directory.ts';
+import { createSlotReader } from '#workers/connectors/providers/slot-facts.ts';
 import { makeFact } from '../../store/poll-world.ts';
 
 const slotJson = (over: Record<string, unknown> = {}) => ({
@@ -26,6 +28,9 @@ const known = (version: string, over: Partial<Known> = {}): Known => ({
 	toldAt: null,
 	...over
 });
+
+/** A poll's reader, that knows nothing but the slot. */
+const context = { directory: createDirectory([]), schedules: new Map(), notes: {} };
 
 test('[Y14] of a slot nothing is read but when it is and whether it is free', () => {
 	const slot = pushed({
@@ -80,7 +85,7 @@ test('[Y7] without such versions the source’s own times decide, and within one
 	expect(decidePushed(pushed({ meta: undefined }), known('4')).kind).toBe('unsure');
 });
 
-test('[Y6] a new slot is written when nothing else is said of it; places are left to a poll', () => {
+test('[Y6] a new slot is written when nothing else is said of it', () => {
 	const listedAt = toInstant(0);
 	const none = { fact: null, listedAt, toldAt: null };
 	expect(decidePushed(pushed({ status: 'free' }), none)).toMatchObject({
@@ -88,8 +93,64 @@ test('[Y6] a new slot is written when nothing else is said of it; places are lef
 		fact: { scheduleKey: 'a', status: 'free', remaining: 1, capacity: 1, sourceSlotId: 's1' }
 	});
 	expect(decidePushed(pushed({ extension: [{ url: 'x' }] }), none).kind).toBe('unsure');
-	const many = { ...known('4'), fact: makeFact(1, { version: '4', capacity: 3 }) };
-	expect(decidePushed(pushed(), many).kind).toBe('unsure');
+	expect(decidePushed(pushed({ extension: [places(3), { url: 'x' }] }), none).kind).toBe('unsure');
+});
+
+const capacityUrl = 'http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity';
+const places = (count: unknown, as = 'valueInteger') => ({ url: capacityUrl, [as]: count });
+
+test.each([
+	['a new one', null, { status: 'free', extension: [places(3)] }, { capacity: 3, remaining: 3 }],
+	[
+		'in digits',
+		null,
+		{ status: 'free', extension: [places(' 3', 'valueString')] },
+		{ remaining: 3 }
+	],
+	['fewer left', 5, { status: 'free', extension: [places(2)] }, { capacity: 2, remaining: 2 }],
+	['several now', 1, { status: 'free', extension: [places(4)] }, { capacity: 4, remaining: 4 }],
+	['none left', 5, { status: 'free', extension: [places(0)] }, { capacity: 1, remaining: 0 }],
+	['taken', 5, { status: 'busy', extension: [places(5)] }, { capacity: 5, remaining: 0 }],
+	['taken, and no word of places', 5, { status: 'busy' }, { capacity: 1, remaining: 0 }]
+])(
+	'[U40] places told with a slot are written as a poll would read them: %s',
+	(_, capacity, over, fact) => {
+		const listedAt = toInstant(0);
+		const before =
+			capacity === null ? null : makeFact(1, { version: '4', capacity, remaining: capacity });
+		const decision = decidePushed(pushed(over), { fact: before, listedAt, toldAt: null });
+		expect(decision).toMatchObject({ kind: 'apply', fact });
+		const [record] = [{ ...slotJson(over), schedule: { reference: 'Schedule/a' } }];
+		const read = createSlotReader(context, 'file').read(record);
+		const polled = read.kind === 'slot' ? read.fact : null;
+		const { capacity: most, remaining, status } = must(polled);
+		expect(decision).toMatchObject({ fact: { capacity: most, remaining, status } });
+	}
+);
+
+test.each([
+	['free, and no word of places', { status: 'free' }],
+	['an odd number', { status: 'free', extension: [places('many', 'valueString')] }],
+	['two numbers', { status: 'free', extension: [places(1), places(2)] }],
+	['less than none', { status: 'free', extension: [places(-1)] }]
+])('[U40] what says nothing certain of several places is left to a poll: %s', (_, over) => {
+	const many = { ...known('4'), fact: makeFact(1, { version: '4', capacity: 3, remaining: 3 }) };
+	expect(decidePushed(pushed(over), many).kind).toBe('unsure');
+});
+
+test('[U40] the newest word on places is what is left, in whatever order it comes', () => {
+	fc.assert(
+		fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 1 }), (versions) => {
+			let fact = makeFact(1, { version: '0', capacity: 9, remaining: 9 });
+			for (const version of versions) {
+				const meta = { versionId: String(version) };
+				const told = pushed({ meta, status: 'free', extension: [places(version)] });
+				const decision = decidePushed(told, { ...known('0'), fact });
+				if (decision.kind === 'apply') ({ fact } = decision);
+			}
+			expect(fact.remaining).toBe(Math.max(...versions));
+		})
+	);
 });
 
 test('[Y7] in whatever order versions come, the newest is what is left', () => {

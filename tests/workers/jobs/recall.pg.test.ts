@@ -42,7 +42,7 @@ const startWorker = (keptBytes?: number) => {
 };
 type Worker = ReturnType<typeof startWorker>;
 
-describe.each(['cedar-harbor', 'copper-mesa', 'delta-reach'])('%s', (key) => {
+describe.each(['cedar-harbor', 'copper-mesa', 'delta-reach', 'larkspur-valley'])('%s', (key) => {
 	let world: RunningClinics & AsyncDisposable;
 	let sourceId: SourceId;
 	let workers: Worker[] = [];

@@ -57,5 +57,5 @@ export const recallSearch = async (
 		(await areAsPrinted(recall, context, others, fhirJson));
 	if (!isSame) return recall;
 	const validAt = toInstant(recall.dateMs ?? request.now);
-	return asBefore(print, request, window, { validAt, bytes: recall.bytes });
+	return asBefore(print, request, window, { recall, validAt });
 };

@@ -22,6 +22,7 @@ import {
 	type Manifest,
 	type ManifestFile
 } from './smart-manifest.ts';
+import type { SinceState } from './smart-since.ts';
 
 /** What is kept of the last committed poll of one publisher. */
 export type KeptPublication = {
@@ -29,6 +30,7 @@ export type KeptPublication = {
 	readonly ledger: Ledger;
 	readonly described: Described;
 	readonly notesText: string;
+	readonly since: SinceState;
 };
 
 /** What the describing files say; made anew only when one of them changed. */
@@ -71,7 +73,7 @@ const fetchAll = async (
 		return { of, result: await fetchFile(context, of.url, ndjsonType, mayRest) };
 	});
 
-const bytesRead = (fetched: readonly Fetched[]): number =>
+export const bytesRead = (fetched: readonly Fetched[]): number =>
 	fetched.reduce((sum, { result }) => sum + result.bytes, 0);
 
 export const filesOf = (fetched: readonly Fetched[]): KeptFile[] =>
@@ -93,6 +95,7 @@ export type Gathered = {
 	readonly bytes: number;
 };
 
+/** How the files of one poll are fetched. */
 export const contextOf = (
 	{ http, listingBytes }: Pick<LinksParts, 'http' | 'listingBytes'>,
 	{ source, now, signal }: PollRequest,
@@ -106,20 +109,23 @@ export const contextOf = (
 	kept: kept?.files ?? new Map<string, KeptFile>()
 });
 
-/** The manifest and its files, conditional on what is kept; silent when nothing can be told of them. */
+/**
+ * The manifest and its files, conditional on what is kept; silent when nothing can be told of them.
+ * `spent`: bytes that this poll has read before.
+ */
 export const gather = async (
 	context: FetchContext,
 	request: PollRequest,
-	kept: KeptPublication | null
+	{ kept, spent }: { readonly kept: KeptPublication | null; readonly spent: number }
 ): Promise<Gathered | SilentAnswer> => {
 	const { source } = request;
 	const first = await fetchFile(context, source.url, manifestType);
-	if (!first.ok) return silentOf(first, first.bytes);
+	if (!first.ok) return silentOf(first, spent + first.bytes);
 	const manifest = parseManifest(first.file.body, source.url);
-	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], first.bytes);
+	if (!manifest.ok) return notUnderstood(manifestFaults[manifest.reason], spent + first.bytes);
 	const directory = await fetchAll(context, manifest.value.directory);
 	const slots = await fetchAll(context, manifest.value.slots);
-	const bytes = first.bytes + bytesRead(directory) + bytesRead(slots);
+	const bytes = spent + first.bytes + bytesRead(directory) + bytesRead(slots);
 	const fault = firstFault(directory);
 	const isLost = directory.some(({ of, result }) => !result.ok && !context.kept.has(of.url));
 	if (fault !== null && isLost) return silentOf(fault, bytes);

@@ -71,5 +71,5 @@ export const recallPublication = async (
 	const isSame = await areAsPrinted(recall, context, print.files.slice(1), ndjsonType);
 	if (!isSame) return recall;
 	const validAt = toInstant(manifest.transactionAt ?? recall.dateMs ?? request.now);
-	return asBefore(print, request, window, { validAt, bytes: recall.bytes });
+	return asBefore(print, request, window, { recall, validAt });
 };

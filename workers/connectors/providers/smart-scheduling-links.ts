@@ -1,14 +1,14 @@
 // Connector for SMART Scheduling Links: manifest, NDJSON files, only the changed ones. Read-only:
 // booking happens on the publisher's own pages. Unread files make the answer partial or silent.
-import type { Answer, SpokenAnswer } from '#domain/answer.ts';
+import type { Answer, SilentAnswer, SpokenAnswer } from '#domain/answer.ts';
 import { toInstant, type Instant } from '#domain/time.ts';
-import type { Connector } from '../connector.ts';
+import type { Connector, PollRequest } from '../connector.ts';
 import { readByDifference } from '../difference-reading.ts';
-import type { KeptFile } from '../fetch-files.ts';
+import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
 import { parsePiece, type Part, type Reading } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
-import { alsoRead, beginRecall } from '../recall.ts';
+import { beginRecall } from '../recall.ts';
 import { silentAbout } from '../silent.ts';
 import {
 	createDirectory,
@@ -19,6 +19,7 @@ import {
 import { describeSchedules, sameFacts, type DescribedSchedule } from './schedule-facts.ts';
 import { createSlotReader, uselessness } from './slot-facts.ts';
 import {
+	bytesRead,
 	contextOf,
 	filesOf,
 	gather,
@@ -30,6 +31,7 @@ import {
 	type LinksParts
 } from './smart-gather.ts';
 import { printOfPublication, recallPublication } from './smart-recall.ts';
+import { createDoubts, pollSince, type SinceState } from './smart-since.ts';
 
 const entriesOf = (files: readonly KeptFile[]): DirectoryEntry[] => {
 	const entries: DirectoryEntry[] = [];
@@ -130,6 +132,14 @@ const describedBy = (gathered: Gathered, files: readonly KeptFile[]): Described 
 	};
 };
 
+const sinceAfter = ({ manifest, request, slots }: Gathered): SinceState => ({
+	at: manifest.transactionAt,
+	listedAt: request.now,
+	listingBytes: bytesRead(slots),
+	updates: 0,
+	told: new Map()
+});
+
 /** The answer of what was gathered, and what to keep of it when it is committed. */
 const compose = (
 	gathered: Gathered
@@ -146,9 +156,10 @@ const compose = (
 	const parts = partsOf(whole);
 	const how = { reader, window };
 	const missesFiles = whole.length < gathered.manifest.slots.length;
+	// After polls with `_since` the kept listing is behind what was committed: read everything.
+	const isComparable = kept !== null && kept.since.updates === 0 && !missesFiles;
 	const reading =
-		(kept === null || missesFiles ? null : readByDifference(kept.ledger, parts, how)) ??
-		readInFull(parts, how);
+		(isComparable ? readByDifference(kept.ledger, parts, how) : null) ?? readInFull(parts, how);
 	const complete = !isPartial(gathered, reading, whole);
 	const isSame = kept !== null && sameFacts(kept.described.facts, facts);
 	const files = new Map(
@@ -183,39 +194,63 @@ const compose = (
 				: null
 	};
 	const notesText = JSON.stringify(source.notes);
-	const keep = (): KeptPublication => ({ files, ledger: reading.settle(), described, notesText });
+	const keep = (): KeptPublication => ({
+		files,
+		ledger: reading.settle(),
+		described,
+		notesText,
+		since: sinceAfter(gathered)
+	});
 	return { answer, keep: complete ? keep : null };
 };
 
+const pollByListing = async (
+	context: FetchContext,
+	request: PollRequest,
+	how: { readonly kept: KeptPublication | null; readonly spent: number }
+): Promise<ReturnType<typeof compose> | SilentAnswer> => {
+	const gathered = await gather(context, request, how);
+	if ('state' in gathered) return gathered;
+	const composed = compose(gathered);
+	const { answer } = composed;
+	const useless = uselessness(answer.flags);
+	if (useless !== null) return silentAbout(useless, answer);
+	const isCutOff =
+		answer.state === 'partial' &&
+		gathered.slots.every(({ result }) => !result.ok || !isWhole(result.file));
+	return isCutOff ? notUnderstood('The slot files were cut off.', answer.bytes) : composed;
+};
+
 /** Creates the connector. */
-export const createSmartSchedulingLinks = (parts: LinksParts): Connector => ({
-	poll: async (request): Promise<Answer> => {
-		const { source, token } = request;
-		const basis = request.wantFull ? null : request.basis;
-		const { kept } = parts;
-		const found = kept.find(source.key, basis);
-		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
-		const context = contextOf(parts, request, known);
-		const recalled = known === null ? await recallPublication(context, request) : beginRecall();
-		if ('state' in recalled) return recalled;
-		const gathered = await gather({ ...context, heard: recalled.heard }, request, known);
-		if ('state' in gathered) return alsoRead(gathered, recalled.bytes);
-		const composed = compose(gathered);
-		const { keep } = composed;
-		const answer = alsoRead(composed.answer, recalled.bytes);
-		const useless = uselessness(answer.flags);
-		if (useless !== null) return silentAbout(useless, answer);
-		if (
-			answer.state === 'partial' &&
-			gathered.slots.every(({ result }) => !result.ok || !isWhole(result.file))
-		) {
-			return notUnderstood('The slot files were cut off.', answer.bytes);
-		}
-		const builds = answer.listing.form === 'full' ? null : basis;
-		if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
-		return answer;
-	},
-	settle: parts.kept.settle,
-	book: null,
-	findBooking: null
-});
+export const createSmartSchedulingLinks = (parts: LinksParts): Connector => {
+	const doubts = createDoubts();
+	const { kept } = parts;
+	return {
+		poll: async (request): Promise<Answer> => {
+			const { source, token } = request;
+			const basis = request.wantFull ? null : request.basis;
+			const found = kept.find(source.key, basis);
+			const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+			const context = contextOf(parts, request, known);
+			const recalled = known === null ? await recallPublication(context, request) : beginRecall();
+			if ('state' in recalled) return recalled;
+			const spent = { bytes: recalled.bytes };
+			const updated =
+				known === null ? null : await pollSince({ request, context, known, doubts }, spent);
+			const composed =
+				updated ??
+				(await pollByListing({ ...context, heard: recalled.heard }, request, {
+					kept: known,
+					spent: spent.bytes
+				}));
+			if ('state' in composed) return composed;
+			const { answer, keep } = composed;
+			const builds = answer.listing.form === 'full' ? null : basis;
+			if (keep !== null) kept.propose(source.key, { token, basis: builds, make: keep });
+			return answer;
+		},
+		settle: kept.settle,
+		book: null,
+		findBooking: null
+	};
+};
