@@ -56,7 +56,7 @@ export default defineConfig({
 			project('hub', {
 				include: '.hub.test.ts',
 				setup: [postgres, redis],
-				timeoutMs: 180_000,
+				timeoutMs: 300_000,
 				order: WHOLE
 			}),
 			project('sim', {

@@ -25,7 +25,7 @@ export type StartOptions = {
 	args?: readonly string[];
 	/** The line that means it is ready; default: any line that says `ready` or `listening`. */
 	ready?: RegExp;
-	/** How long it may take, default 60 s. */
+	/** How long it may take, default 120 s. */
 	timeoutMs?: number;
 };
 
@@ -65,7 +65,7 @@ export const startProcess = async (
 	const close = () => started.stop('SIGTERM', KILL_GRACE_MS);
 	try {
 		const pattern = options.ready ?? /\b(ready|listening)\b|_ready|_listening/i;
-		const ready = await started.waitForLine(pattern, options.timeoutMs ?? 60_000);
+		const ready = await started.waitForLine(pattern, options.timeoutMs ?? 120_000);
 		return mustClose(`process ${entry} (${started.pid})`, {
 			pid: started.pid,
 			ready,
