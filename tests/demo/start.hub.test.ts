@@ -105,7 +105,7 @@ test(
 
 		const children = childrenOf(demo.pid);
 		await demo.kill('SIGKILL');
-		await until(() => children.every((pid) => !isAlive(pid)), { timeoutMs: 20_000 });
+		await until(() => children.every((pid) => !isAlive(pid)), { timeoutMs: 60_000 });
 	},
 	TEST_MS
 );

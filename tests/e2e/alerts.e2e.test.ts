@@ -69,7 +69,7 @@ test('[U30] [L1] a provider that fills up is told once to the page that asked', 
 	await untilLive(asking.page);
 
 	setAll(ids.slice(2), 'busy');
-	await notes(asking.page, `${name} is filling up`).waitFor({ timeout: 30_000 });
+	await notes(asking.page, `${name} is filling up`).waitFor({ timeout: 60_000 });
 	expect(await notes(asking.page, name).innerText()).toMatch(/: \d+ of \d+ left\./);
 
 	setAll(ids.slice(1, 2), 'busy');
@@ -109,7 +109,7 @@ test('[U35] an alert raised while the line was down is shown once it is back', a
 				select 1 from alert_notices where schedule_id = ${scheduleId}`;
 			return rows.length > 0;
 		},
-		{ timeoutMs: 30_000 }
+		{ timeoutMs: 60_000 }
 	);
 	expect(await notes(page, name).count()).toBe(0);
 	await context.setOffline(false);

@@ -3,9 +3,10 @@
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { findChromium } from '../../ops/embedded/chromium.ts';
+import { violationsOf } from '../support/axe.ts';
 import { mustClose } from '../support/leaks.ts';
 
-export const phone = { width: 360, height: 740 };
+const phone = { width: 360, height: 740 };
 export const desktop = { width: 1280, height: 800 };
 
 /** What a browser says when an answer was an honest refusal or the line was cut on purpose. */
@@ -32,7 +33,7 @@ export const createTestBrowser = async (): Promise<TestBrowser & AsyncDisposable
 	const browser = await launch();
 	const faults: string[] = [];
 	const watch = (page: Page): Page => {
-		page.setDefaultTimeout(15_000);
+		page.setDefaultTimeout(45_000);
 		page.on('pageerror', (error) => faults.push(error.message));
 		page.on('console', (message) => {
 			if (message.type() === 'error' && !expected.test(message.text())) {
@@ -59,6 +60,25 @@ export const createTestBrowser = async (): Promise<TestBrowser & AsyncDisposable
 			if (faults.length > 0) throw new Error(`the pages had faults: ${faults.join('; ')}`);
 		}
 	});
+};
+
+/**
+ * What axe-core finds on this page in both themes and in both widths. No script of ours asks for
+ * either, so the page is not loaded again for each: only the style sheet answers.
+ */
+export const violationsEverywhere = async (page: Page): Promise<string[]> => {
+	const found: string[] = [];
+	for (const viewport of [phone, desktop]) {
+		await page.setViewportSize(viewport);
+		for (const colorScheme of ['light', 'dark'] as const) {
+			await page.emulateMedia({ colorScheme });
+			const each = await violationsOf(page);
+			found.push(...each.map((one) => `${viewport.width} px, ${colorScheme}: ${one}`));
+		}
+	}
+	await page.setViewportSize(phone);
+	await page.emulateMedia({ colorScheme: null });
+	return found;
 };
 
 /** Waits until the page is live: hydrated and following its rooms. */

@@ -9,7 +9,7 @@ let town: Town;
 let browser: TestBrowser;
 beforeAll(async () => {
 	[town, browser] = await Promise.all([startTown(), createTestBrowser()]);
-}, 120_000);
+});
 afterAll(async () => {
 	await browser.close();
 	await town.close();
@@ -17,7 +17,7 @@ afterAll(async () => {
 type Page = Awaited<ReturnType<TestBrowser['open']>>['page'];
 
 /** A clinic's answer on a slow machine. */
-const PATIENCE = { timeoutMs: 40_000 };
+const PATIENCE = { timeoutMs: 60_000 };
 
 /** Holds the first open time, confirms it, and waits until the clinic has booked. */
 const bookIn = async (page: Page): Promise<void> => {

@@ -45,7 +45,7 @@ test('[G12] joining, passing on, taking and leaving, with and without JavaScript
 				and removed_at is null and starts_at > now()`;
 		return rows.length;
 	};
-	await until(async () => (await countOpen()) === 0, { timeoutMs: 30_000 });
+	await until(async () => (await countOpen()) === 0, { timeoutMs: 60_000 });
 	const region = must(findRegion(provider.region), 'region').code;
 	const search = new URLSearchParams({ specialty: provider.specialty, region });
 	const address = `${town.hub.url}/board/provider/${provider.id}?${search}`;
@@ -66,14 +66,14 @@ test('[G12] joining, passing on, taking and leaving, with and without JavaScript
 			await plain.page.reload();
 			return await plain.page.getByText('A time for you').isVisible();
 		},
-		{ timeoutMs: 30_000 }
+		{ timeoutMs: 60_000 }
 	);
 	// Kept for one person: the other still waits, and nobody else can take it.
 	expect(await live.page.getByText('A time for you').count()).toBe(0);
 	await plain.page.getByRole('button', { name: 'Not this one. Keep my place' }).click();
 	await plain.page.getByText('You are next.').waitFor();
 
-	await live.page.getByText('A time for you').waitFor({ timeout: 30_000 });
+	await live.page.getByText('A time for you').waitFor({ timeout: 60_000 });
 	await live.page.getByText('about 10 minutes left').waitFor();
 	await live.page.getByRole('link', { name: 'Book this time' }).click();
 	await live.page.waitForURL(/\/hold\//);

@@ -123,4 +123,4 @@ test('[A67] a mapping is tried dry: what it would give, what it refuses and why'
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
-}, 120_000);
+}, 300_000);

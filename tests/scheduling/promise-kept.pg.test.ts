@@ -65,7 +65,7 @@ test('[Z19] a hold that was told is there after Postgres was killed in the same 
 	} finally {
 		rmSync(dataDir, { recursive: true, force: true });
 	}
-}, 120_000);
+}, 300_000);
 
 /** Whether the newest request of each kind was written by the transaction that made its effect. */
 const isOne = async (effect: 'holds' | 'bookings' | 'waiting_entries', requestId: string) => {

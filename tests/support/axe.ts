@@ -12,7 +12,7 @@ type Violation = { id: string; nodes: { html: string; failureSummary?: string }[
 
 export const violationsOf = async (page: Page): Promise<string[]> => {
 	// Evaluated, not added as a script: the page's own policy would refuse it.
-	await page.evaluate(axeSource);
+	if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axeSource);
 	const found = await page.evaluate<Violation[]>(
 		"axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)"
 	);

@@ -25,17 +25,20 @@ export type StartOptions = {
 	args?: readonly string[];
 	/** The line that means it is ready; default: any line that says `ready` or `listening`. */
 	ready?: RegExp;
-	/** How long it may take, default 30 s. */
+	/** How long it may take, default 120 s. */
 	timeoutMs?: number;
 };
 
 const KEPT_CHARACTERS = 2_000_000;
 const KILL_GRACE_MS = 10_000;
 
-/** Only what a bare shell has: a test must say what else its process gets. */
+/**
+ * Only what a bare shell has, and where compiled code is kept: a test must say what else its
+ * process gets.
+ */
 const bareEnv = (): Record<string, string> =>
 	Object.fromEntries(
-		['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'].flatMap((name) => {
+		['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_COMPILE_CACHE'].flatMap((name) => {
 			const value = process.env[name];
 			return value === undefined ? [] : [[name, value]];
 		})
@@ -62,7 +65,7 @@ export const startProcess = async (
 	const close = () => started.stop('SIGTERM', KILL_GRACE_MS);
 	try {
 		const pattern = options.ready ?? /\b(ready|listening)\b|_ready|_listening/i;
-		const ready = await started.waitForLine(pattern, options.timeoutMs ?? 30_000);
+		const ready = await started.waitForLine(pattern, options.timeoutMs ?? 120_000);
 		return mustClose(`process ${entry} (${started.pid})`, {
 			pid: started.pid,
 			ready,

@@ -79,7 +79,7 @@ const book = async (system: System, api: Api): Promise<string> => {
 	const bookingId = idOf(confirmed.value);
 	await until(
 		async () => JSON.stringify(await api(`/bookings/${bookingId}`)).includes('"booked"'),
-		{ timeoutMs: 20_000 }
+		{ timeoutMs: 60_000 }
 	);
 	return bookingId;
 };
@@ -105,7 +105,7 @@ test('[Z11] a booked patient leaves no trace outside the encrypted rows and the 
 	const hub = await system.startHub();
 	const workers = await system.startWorkers();
 	try {
-		await until(async () => (await system.readTruth()).size > 0, { timeoutMs: 20_000 });
+		await until(async () => (await system.readTruth()).size > 0, { timeoutMs: 60_000 });
 		const api = deviceApi(hub.url, `slotcast_device=${randomUUID()}`);
 		const bookingId = await book(system, api);
 		const staff = deviceApi(

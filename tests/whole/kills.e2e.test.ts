@@ -106,4 +106,4 @@ test('[Z10] a watching page outlives every process: hub, workers, Redis, Postgre
 	await expectCaughtUp(page, taken);
 	expect(slotId).not.toBe('');
 	expect(workers.output()).not.toContain('uncaught_exception');
-}, 240_000);
+});

@@ -36,7 +36,7 @@ const enter = async (system: System, withQueues = true): Promise<Scene> => {
 };
 
 const untilState = async (patient: Patient, bookingId: BookingId, state: string): Promise<void> => {
-	await until(async () => (await patient.look(bookingId)).state === state, { timeoutMs: 20_000 });
+	await until(async () => (await patient.look(bookingId)).state === state, { timeoutMs: 60_000 });
 };
 
 const visitsOf = (clinic: RunningClinic) =>

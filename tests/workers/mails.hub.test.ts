@@ -12,7 +12,7 @@ import { canary, canaryEmail, createPatient, type Patient } from './patient.ts';
 
 const key = 'prairie-lantern';
 /** The machine may be busy with other tests. */
-const patience = { timeoutMs: 30_000 };
+const patience = { timeoutMs: 60_000 };
 const smtp = (url: string) => ({
 	env: { HUB_SMTP_URL: url, HUB_MAIL_FROM: 'visits@hub.example' }
 });

@@ -10,7 +10,7 @@ import { createPatient, type Patient } from './patient.ts';
 
 const key = 'prairie-lantern';
 /** The machine may be busy with other tests. */
-const patience = { timeoutMs: 30_000 };
+const patience = { timeoutMs: 60_000 };
 type Fault = Parameters<RunningClinic['setFault']>[0];
 
 type Scene = { clinic: RunningClinic; patient: Patient; oldId: BookingId };
