@@ -11,8 +11,11 @@ const web = `${support}/setup-web.ts`;
 
 const suffixes = ['pg', 'redis', 'hub', 'e2e', 'sim', 'chaos'];
 
-/** What needs little comes first, so that a plain mistake shows early; then whole systems. */
-const [SMALL, WHOLE] = [0, 1];
+/**
+ * What needs little comes first, so that a plain mistake shows early; then whole systems; the chaos run
+ * alone, because it needs every core to get through.
+ */
+const [SMALL, WHOLE, ALONE] = [0, 1, 2];
 
 /** Timeouts are no measure of speed: they must hold on a machine that does much else. */
 type Kind = { include: string; setup: string[]; timeoutMs: number; order: number };
@@ -75,7 +78,7 @@ export default defineConfig({
 				include: '.chaos.test.ts',
 				setup: [],
 				timeoutMs: 900_000,
-				order: WHOLE
+				order: ALONE
 			})
 		]
 	}

@@ -3,7 +3,7 @@
 import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
-const kinds = ['chaos', 'sim', 'e2e', 'hub', 'pg', 'redis', 'unit'];
+const kinds = ['sim', 'e2e', 'hub', 'pg', 'redis', 'unit', 'chaos'];
 
 const rankOf = ({ project }: TestSpecification): number => kinds.indexOf(project.name);
 
