@@ -13,6 +13,7 @@ import { MAX_RECORDS, type SlotRead, type Window } from './ledger.ts';
 import { canNarrow, windowOf, type PollWindow } from './poll-window.ts';
 import { sameFacts } from './providers/schedule-facts.ts';
 import { uselessness } from './providers/slot-facts.ts';
+import { readAsOf } from './read-as.ts';
 import { silentAbout } from './silent.ts';
 import { createTally, noteBad, noteSlot, type Tally } from './tally.ts';
 
@@ -46,7 +47,7 @@ export type KeptComputed = {
 	readonly files: ReadonlyMap<string, KeptFile>;
 	readonly facts: ReadonlyMap<SlotKey, SlotFact>;
 	readonly schedules: readonly ScheduleFact[];
-	readonly notesText: string;
+	readonly readAs: string;
 };
 
 /** A SlotFact with its key, measured with `process.memoryUsage` over 100,000 of them. */
@@ -135,7 +136,7 @@ const answerOf = (found: Computed, request: PollRequest, kept: KeptComputed | nu
 		files: new Map(found.files.map((file) => [file.url, file])),
 		facts,
 		schedules: found.schedules,
-		notesText: JSON.stringify(request.source.notes)
+		readAs: readAsOf(request.source)
 	});
 	return { answer, keep: complete && unread.length === 0 ? keep : null };
 };
@@ -163,7 +164,7 @@ export const createComputed = (
 		const { source, token, now, signal } = request;
 		const shelf = shelfOf(source.key, request.nearMs !== undefined);
 		const found = kept.find(shelf, request.wantFull ? null : request.basis);
-		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+		const known = found?.readAs === readAsOf(source) ? found : null;
 		const context: FetchContext = {
 			http,
 			budget: { left: listingBytes },

@@ -53,7 +53,11 @@ const publication = (over: Partial<Publication> = {}): Publication => ({
 
 const etagOf = (body: string): string => `"${createHash('sha256').update(body).digest('hex')}"`;
 
-type Turn = Partial<PollRequest> & { readonly at?: number; readonly notes?: object };
+type Turn = Partial<PollRequest> & {
+	readonly at?: number;
+	readonly notes?: object;
+	readonly name?: string;
+};
 
 /** A publication polled by workers that have kept nothing: what one read is told to the next. */
 const publish = async (
@@ -90,12 +94,13 @@ const publish = async (
 			.map(({ url, headers }) => `${url.pathname}${'if-none-match' in headers ? '?' : ''}`)
 			.toSorted();
 	};
-	const poll = async ({ at = now, notes = {}, ...over }: Turn = {}) => {
+	const poll = async ({ at = now, notes = {}, name = 'Clinic', ...over }: Turn = {}) => {
 		await using connectors = makeConnectors();
 		const source = makeSource({
 			kind: 'smart-scheduling-links',
 			url: `${server.url}/$bulk-publish`,
 			booking: 'link',
+			name,
 			notes: { zone: 'America/Denver', ...notes }
 		});
 		return await createPoller(connectors['smart-scheduling-links'], source, () => at).poll(over);
@@ -216,10 +221,11 @@ test('[N21] what another version read is read again', async () => {
 	});
 });
 
-test('[N21] with other notes the same files may mean something else', async () => {
+test('[N21] with other notes or another name the same files may mean something else', async () => {
 	await publish(publication(), async ({ poll }) => {
 		const fingerprint = printedBy(await poll());
 		expect(factsOf(await poll({ fingerprint, notes: { kinds: ['video'] } }))).toHaveLength(3);
+		expect(spoken(await poll({ fingerprint, name: 'Clinic Two' })).listing.form).toBe('full');
 	});
 });
 
@@ -316,5 +322,16 @@ test('[N20] only a complete answer has a fingerprint', async () => {
 			asked.url.searchParams.get('page') === '2' ? { status: 503 } : usual(asked);
 		const answer = spoken(await poll());
 		expect([answer.state, answer.fingerprint?.() ?? null]).toEqual(['partial', null]);
+	});
+});
+
+test('[N4] a clinic that was renamed is told by its new name at once', async () => {
+	const world = clinic();
+	await follow(world, async ({ poll, url }) => {
+		const named = (name: string) => makeSource({ kind: 'fhir-slots', url: `${url}/fhir/`, name });
+		const first = spoken(await poll({ source: named('Old name') }));
+		expect(first.schedules?.[0]?.organizationName).toBe('Old name');
+		const next = spoken(await poll({ source: named('New name') }));
+		expect(next.schedules?.[0]?.organizationName).toBe('New name');
 	});
 });

@@ -6,6 +6,7 @@ import type { Unheard } from '../http-faults.ts';
 import type { SlotReader } from '../ledger.ts';
 import type { ScheduleFact } from '#domain/schedule.ts';
 import { DAY_MS, HOUR_MS, type Instant } from '#domain/time.ts';
+import { readAsOf } from '../read-as.ts';
 import { createDirectory, scheduleEntriesOf, type DirectoryEntry } from './directory.ts';
 import { readDirectory } from './fhir-directory.ts';
 import { parseFeatures, unknownFeatures, type FhirFeatures } from './fhir-features.ts';
@@ -19,7 +20,7 @@ export type Calendar = {
 	/** Reads slots with this directory and these notes. */
 	readonly reader: SlotReader;
 	readonly readAt: Instant;
-	readonly notesText: string;
+	readonly readAs: string;
 };
 
 type Known = {
@@ -81,7 +82,7 @@ export const makeCalendar = (
 		facts: [...schedules.values()].map(({ fact }) => fact),
 		reader: createSlotReader({ directory, schedules, notes: source.notes }, 'bundle'),
 		readAt,
-		notesText: JSON.stringify(source.notes)
+		readAs: readAsOf(source)
 	};
 };
 
@@ -151,7 +152,7 @@ export const createCalendars = (): Calendars => {
 			const known = knownOf(context);
 			const ageMs = Math.abs(context.now - (known.calendar?.readAt ?? -Infinity));
 			const isCurrent =
-				known.calendar?.notesText === JSON.stringify(source.notes) &&
+				known.calendar?.readAs === readAsOf(source) &&
 				ageMs < (hint.isStale ? RETRY_MS : DIRECTORY_MS);
 			if (known.calendar !== undefined && isCurrent) {
 				return { ok: true, value: known.calendar, bytes: 0 };

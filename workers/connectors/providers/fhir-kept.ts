@@ -11,7 +11,7 @@ export type KeptSearch = {
 	readonly files: ReadonlyMap<string, KeptFile>;
 	readonly ledger: Ledger;
 	readonly facts: readonly ScheduleFact[];
-	readonly notesText: string;
+	readonly readAs: string;
 	/** The server's clock when the listing was read, UTC ms. */
 	readonly serverMs: number | null;
 	/** Polls by `_lastUpdated` since the last whole listing. */

@@ -4,6 +4,7 @@ import { toInstant } from '#domain/time.ts';
 import type { PollRequest } from '../connector.ts';
 import type { FetchContext } from '../fetch-files.ts';
 import { windowOf, type PollWindow } from '../poll-window.ts';
+import { readAsOf } from '../read-as.ts';
 import {
 	aboutOf,
 	areAsPrinted,
@@ -18,7 +19,7 @@ import { baseOf, DIRECTORY_MS, type Calendar } from './fhir-calendar.ts';
 import { fhirJson, slotSearch, type Page } from './fhir-search.ts';
 
 const aboutSearch = ({ source }: PollRequest, window: PollWindow): string =>
-	aboutOf('search', slotSearch(baseOf(source.url), window), source.notes);
+	aboutOf('search', slotSearch(baseOf(source.url), window), readAsOf(source));
 
 /** The fingerprint of a complete answer of these pages. */
 export const printOfSearch = (read: {

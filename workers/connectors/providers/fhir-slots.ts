@@ -11,6 +11,7 @@ import { shelfOf, type Kept } from '../kept-bodies.ts';
 import type { Ledger, Reading } from '../ledger.ts';
 import { lineMark } from '../pieces.ts';
 import { canNarrow, windowOf, type PollWindow } from '../poll-window.ts';
+import { readAsOf } from '../read-as.ts';
 import { beginRecall } from '../recall.ts';
 import { silentAbout, silentFor, silentOf } from '../silent.ts';
 import { createFhirBooking } from './fhir-booking.ts';
@@ -117,7 +118,7 @@ const compose = (
 		files: new Map(pages.map(({ file }) => [file.url, file])),
 		ledger: reading.settle(),
 		facts,
-		notesText: calendar.notesText,
+		readAs: calendar.readAs,
 		serverMs,
 		updatesSince: 0
 	});
@@ -202,7 +203,7 @@ export const createFhirSlots = (parts: FhirParts): Connector & { clear: () => vo
 		const basis = request.wantFull ? null : request.basis;
 		const shelf = shelfOf(source.key, request.nearMs !== undefined);
 		const found = kept.find(shelf, basis);
-		const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+		const known = found?.readAs === readAsOf(source) ? found : null;
 		const asking = contextOf(parts, request, known);
 		const recalled = known === null ? await recallSearch(asking, request) : beginRecall();
 		if ('state' in recalled) return recalled;

@@ -29,7 +29,7 @@ export type KeptPublication = {
 	readonly files: ReadonlyMap<string, KeptFile>;
 	readonly ledger: Ledger;
 	readonly described: Described;
-	readonly notesText: string;
+	readonly readAs: string;
 	readonly since: SinceState;
 };
 

@@ -6,6 +6,7 @@ import { toInstant } from '#domain/time.ts';
 import type { PollRequest } from '../connector.ts';
 import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { windowOf } from '../poll-window.ts';
+import { readAsOf } from '../read-as.ts';
 import {
 	aboutOf,
 	areAsPrinted,
@@ -20,7 +21,7 @@ import {
 import { manifestType, ndjsonType } from './smart-gather.ts';
 import { parseManifest, type Manifest } from './smart-manifest.ts';
 
-const aboutLinks = ({ notes }: SourceSettings): string => aboutOf('links', notes);
+const aboutLinks = (source: SourceSettings): string => aboutOf('links', readAsOf(source));
 const indexOf = ({ directory, slots }: Manifest): string => aboutOf(directory, slots);
 
 /** The fingerprint of a complete answer of these files. */

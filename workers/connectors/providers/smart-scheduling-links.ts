@@ -8,6 +8,7 @@ import type { FetchContext, KeptFile } from '../fetch-files.ts';
 import { readInFull } from '../full-reading.ts';
 import { parsePiece, type Part, type Reading } from '../ledger.ts';
 import { bodyOfLines, lineMark, piecesOf } from '../pieces.ts';
+import { readAsOf } from '../read-as.ts';
 import { beginRecall } from '../recall.ts';
 import { silentAbout } from '../silent.ts';
 import {
@@ -193,12 +194,12 @@ const compose = (
 					})
 				: null
 	};
-	const notesText = JSON.stringify(source.notes);
+	const readAs = readAsOf(source);
 	const keep = (): KeptPublication => ({
 		files,
 		ledger: reading.settle(),
 		described,
-		notesText,
+		readAs,
 		since: sinceAfter(gathered)
 	});
 	return { answer, keep: complete ? keep : null };
@@ -230,7 +231,7 @@ export const createSmartSchedulingLinks = (parts: LinksParts): Connector => {
 			const { source, token } = request;
 			const basis = request.wantFull ? null : request.basis;
 			const found = kept.find(source.key, basis);
-			const known = found?.notesText === JSON.stringify(source.notes) ? found : null;
+			const known = found?.readAs === readAsOf(source) ? found : null;
 			const context = contextOf(parts, request, known);
 			const recalled = known === null ? await recallPublication(context, request) : beginRecall();
 			if ('state' in recalled) return recalled;
