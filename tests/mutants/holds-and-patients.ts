@@ -36,7 +36,7 @@ export const holdsAndPatients: readonly Mutant[] = [
 		find: '\n\t\tand live_claims(s.claim_untils, v_now) < s.remaining',
 		replace: '',
 		project: 'pg',
-		tests: placing,
+		tests: ['tests/scheduling/crowded-holds.pg.test.ts'],
 		catcher: 'H5'
 	},
 	{
