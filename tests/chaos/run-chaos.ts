@@ -18,8 +18,6 @@ export type ChaosOptions = {
 	readonly attempts: number;
 	/** It goes on until every fault has happened so often. */
 	readonly faultsEach: number;
-	/** Share of the answers that are lost; without it 2 %. */
-	readonly replyLoss?: number;
 	readonly random: Random;
 	readonly onProgress?: (line: string) => void;
 };
@@ -85,14 +83,14 @@ const tellProgress = (groups: readonly Patients[], options: ChaosOptions): NodeJ
 		options.onProgress?.(`${done} attempts (${Math.floor((done / options.attempts) * 100)} %)`);
 	}, PROGRESS_EVERY_MS);
 
-const createWays = ({ doors, postgres }: Stage, random: Random, replyLoss: number) => ({
+const createWays = ({ doors, postgres }: Stage, random: Random) => ({
 	http: createHttpWay({ urls: doors.map(({ url }) => url), random, connections: OVER_HTTP }),
 	direct: createDirectWay({
 		databaseUrl: postgres.url,
 		random,
 		connections: DIRECT,
 		holdTtlMs: HOLD_TTL_MS,
-		replyLoss
+		replyLoss: REPLY_LOSS
 	})
 });
 
@@ -121,18 +119,18 @@ const storm = async (
 
 /** Runs it. Rejects when the system does not come to rest after the storm. */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
-	const { random, replyLoss = REPLY_LOSS } = options;
+	const { random } = options;
 	const startedAt = performance.now();
 	await using stage = await createStage({
 		random,
 		slotCount: SLOTS,
-		replyLoss,
+		replyLoss: REPLY_LOSS,
 		requestLoss: REQUEST_LOSS
 	});
 	const free = await stage.freeSlots();
 	const slots = free.map(({ id }) => id);
 	const hot = random.shuffle(slots).slice(0, HOT);
-	const ways = createWays(stage, random, replyLoss);
+	const ways = createWays(stage, random);
 	const http = createPatients({ way: ways.http, random, hot, slots, atOnce: OVER_HTTP });
 	const direct = createPatients({ way: ways.direct, random, hot, slots, atOnce: DIRECT });
 	try {

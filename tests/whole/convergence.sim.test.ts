@@ -65,7 +65,7 @@ const expectConverged = async (system: System, viewers: Viewer[]): Promise<void>
 		);
 		return found.length === 0;
 	};
-	await until(compare, { timeoutMs: 60_000 }).catch(() => undefined);
+	await until(compare, { timeoutMs: 20_000 }).catch(() => undefined);
 	expect(found).toEqual([]);
 	expect(viewers.flatMap((viewer) => viewer.journal.broken)).toEqual([]);
 };
@@ -90,7 +90,7 @@ const expectPollsGoOn = async (system: System): Promise<void> => {
 				select id from sources where checked_at is null or checked_at < ${now?.now ?? 0}::timestamptz`;
 			return behind.length === 0;
 		},
-		{ timeoutMs: 60_000 }
+		{ timeoutMs: 30_000 }
 	);
 };
 
@@ -114,7 +114,7 @@ test.each(SEEDS)(
 		const hubs = [await system.startHub(), await system.startHub()];
 		let workers = await system.startWorkers();
 		await system.startWorkers();
-		await until(async () => (await system.readTruth()).size > 0, { timeoutMs: 60_000 });
+		await until(async () => (await system.readTruth()).size > 0, { timeoutMs: 20_000 });
 		const rooms = (
 			await system.database.sql<{ name: string }[]>`
 		select name from rooms where name not like 'clinic:%'`

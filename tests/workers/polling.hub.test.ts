@@ -125,7 +125,7 @@ test('[W8] workers are killed in the middle of polls: the log stays whole, polli
 		system.clinics.step(3_600_000);
 		// The claims of the dead run out in seconds; here time is helped along.
 		await sql`update sources set polling_until = null where polling_until is not null`;
-		await until(() => allWentOn(system, before), { timeoutMs: 60_000 });
+		await until(() => allWentOn(system, before), { timeoutMs: 25_000 });
 	}
 	expect(await findBrokenRooms(system)).toEqual([]);
 	const heads = await sql`
@@ -141,7 +141,7 @@ test('[W7] Redis is emptied: every source is polled again', async () => {
 	await using redis = connectRedis(system.redis.url);
 	await redis.client.flushdb();
 	const before = await readStanding(system);
-	await until(() => allWentOn(system, before), { timeoutMs: 60_000 });
+	await until(() => allWentOn(system, before), { timeoutMs: 25_000 });
 });
 
 test('[W7] Redis dies and comes back empty: every source is polled again', async () => {
@@ -156,7 +156,7 @@ test('[W7] Redis dies and comes back empty: every source is polled again', async
 	await redis.kill();
 	await redis.revive();
 	const before = await readStanding(system);
-	await until(() => allWentOn(system, before), { timeoutMs: 60_000 });
+	await until(() => allWentOn(system, before), { timeoutMs: 40_000 });
 });
 
 test('[W7][W18] workers started before Redis poll as soon as it is there, and drain without it', async () => {
@@ -169,7 +169,7 @@ test('[W7][W18] workers started before Redis poll as soon as it is there, and dr
 	await redis.kill();
 	const workers = await system.startWorkers();
 	await redis.revive();
-	await until(() => allWentOn(system, new Map()), { timeoutMs: 60_000 });
+	await until(() => allWentOn(system, new Map()), { timeoutMs: 20_000 });
 	await redis.kill();
 	expect(await workers.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 });
@@ -183,7 +183,7 @@ test('[W22] connections to Postgres are cut: the workers go on', async () => {
 			select pg_terminate_backend(pid) from pg_stat_activity
 			where datname = current_database() and application_name = 'slotcast-workers'`;
 		const before = await readStanding(system);
-		await until(() => allWentOn(system, before), { timeoutMs: 60_000 });
+		await until(() => allWentOn(system, before), { timeoutMs: 30_000 });
 	}
 	expect(workers.output()).not.toContain('"event":"uncaught"');
 });

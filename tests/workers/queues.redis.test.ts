@@ -122,7 +122,7 @@ test('[W17] Redis is lost in the very moment it was found: adds work when it is 
 	});
 	await until(() => !isFirst && !queues.isUp());
 	await redis.revive();
-	await until(() => queues.isUp(), { timeoutMs: 60_000 });
+	await until(() => queues.isUp(), { timeoutMs: 20_000 });
 	await until(() => queues.addPoll(source, 0, 1));
 	await queues.close();
 });

@@ -106,7 +106,7 @@ test.each(kinds)(
 		expect((await enter(b, { isPoll: false })).state).toBe('go');
 		// The pause of a host whose chance was least is three seconds.
 		let probe = rest;
-		await until(async () => (probe = await enter(a)).state === 'go', { timeoutMs: 60_000 });
+		await until(async () => (probe = await enter(a)).state === 'go', { timeoutMs: 20_000 });
 		expect((await enter(b)).state).toBe('rest');
 		if (probe.state === 'go') await probe.leave({ state: 'well' });
 		expect((await enter(b)).state).toBe('go');

@@ -132,9 +132,9 @@ test('[W7] after Redis came back empty the worker takes jobs again', async () =>
 	await redis.kill();
 	await until(() => !queues.isUp());
 	await redis.revive();
-	await until(() => queues.isUp(), { timeoutMs: 60_000 });
+	await until(() => queues.isUp(), { timeoutMs: 20_000 });
 	await until(() => queues.addPoll(SourceId.parse(2), 0, 1));
-	await until(() => done.length === 2, { timeoutMs: 60_000 });
+	await until(() => done.length === 2, { timeoutMs: 25_000 });
 	await worker.close(100);
 	await queues.close();
 });
