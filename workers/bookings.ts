@@ -6,9 +6,18 @@ import type { Log } from '#server/platform/log.ts';
 import type { PhiCipher } from '#server/platform/phi.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { readBookingOrder } from '#server/store/booking-order.ts';
-import { claimBooking, postponeBooking, settleBooking } from '#server/store/bookings.ts';
+import { settleBooking } from '#server/store/bookings.ts';
 import { keepBooking, readCancel } from '#server/store/cancel-booking.ts';
-import type { BookingDeps } from './jobs/write-booking.ts';
+import {
+	claimBooking,
+	claimBookings,
+	postponeBooking,
+	returnBooking
+} from '#server/store/claim-bookings.ts';
+import { writeDueBookings } from './jobs/due-bookings.ts';
+import type { Loop } from './jobs/repeat.ts';
+import { createSourcePlaces, PLACES_PER_SOURCE } from './jobs/source-places.ts';
+import { BOOKING_LEASE_MS, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
 
 type Parts = {
 	readonly sql: Sql;
@@ -30,8 +39,10 @@ export const bookingDeps = (
 	return {
 		...others,
 		log,
+		places: createSourcePlaces(),
 		bookings: {
 			claim: (id, leaseMs) => claimBooking(sql, id, leaseMs),
+			giveBack: (claimed, retryInMs) => returnBooking(sql, claimed, retryInMs),
 			read: (id) => readBookingOrder(sql, phi, id, 'worker:write-booking'),
 			readCancel: (id) => readCancel(sql, id),
 			settle: (id, outcome, asking) => settleBooking(sql, id, outcome, { sendsMail, asking }),
@@ -43,4 +54,15 @@ export const bookingDeps = (
 			feed.tell({ device: deviceKey, event: 'booking:changed', payload: { bookingId, state } });
 		}
 	};
+};
+
+/** The loop that writes what no job took up. `signal`: aborted when the time for draining is over. */
+export const dueBookings = (sql: Sql, deps: BookingDeps, signal: AbortSignal): Loop => {
+	const write = writeClaimedBooking(deps);
+	const limits = { perSource: PLACES_PER_SOURCE, leaseMs: BOOKING_LEASE_MS };
+	return writeDueBookings({
+		claim: (limit) => claimBookings(sql, { ...limits, limit, busy: deps.places.busy }),
+		write: (claimed) => write(claimed, signal),
+		signal
+	});
 };

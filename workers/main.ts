@@ -38,15 +38,14 @@ import {
 	repairPolls,
 	sweepHolds,
 	tellOffers,
-	watchSources,
-	writeDueBookings
+	watchSources
 } from './jobs/reconcile.ts';
 import { startLoop, type Loop } from './jobs/repeat.ts';
 import { rereadLoop } from './jobs/reread-answers.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
-import { createWriteBooking, writeClaimedBooking, type BookingDeps } from './jobs/write-booking.ts';
-import { bookingDeps } from './bookings.ts';
+import { createWriteBooking } from './jobs/write-booking.ts';
+import { bookingDeps, dueBookings } from './bookings.ts';
 import { openMails } from './mails.ts';
 import { openPushes } from './pushes.ts';
 import { configOrExit, drainOnSignal, exitOnFault, startOrExit } from './process.ts';
@@ -165,13 +164,10 @@ type LoopParts = {
 	readonly feed: Feed;
 	readonly log: Log;
 	readonly queues: Queues;
-	readonly booking: BookingDeps;
 	readonly addAlerts: (ids: readonly ScheduleId[]) => Promise<boolean>;
-	/** Aborted when the time for draining is over. */
-	readonly signal: AbortSignal;
 };
 
-const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopParts): Loop[] =>
+const loopsOf = ({ sql, feed, log, queues, addAlerts }: LoopParts): Loop[] =>
 	reconcileLoops({
 		sweep: sweepHolds({
 			expireHolds: expireHolds({ sql, publish: feed.publish }),
@@ -185,7 +181,6 @@ const loopsOf = ({ sql, feed, log, queues, booking, addAlerts, signal }: LoopPar
 			tell: feed.tell
 		}),
 		repair: repairPolls({ sql, queues, clock: systemClock }),
-		bookings: writeDueBookings({ sql, write: writeClaimedBooking(booking), signal }),
 		episodes: lookAtIdleEpisodes({ sql, addAlerts }),
 		watch: watchSources({ sql, log }),
 		twins: settleTwins({ sql, publish: feed.publish, addAlerts }),
@@ -250,9 +245,9 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	});
 	if (mails !== null) workers.push(mails.worker);
 	const stopping = new AbortController();
-	const { signal } = stopping;
 	const loops = [
-		...loopsOf({ sql, feed, log, queues, booking, addAlerts, signal }),
+		...loopsOf({ sql, feed, log, queues, addAlerts }),
+		dueBookings(sql, booking, stopping.signal),
 		look,
 		...openPushes({ config, sql, queues, connectors, publish, addAlerts, log }),
 		...(mails === null ? [] : [mails.loop]),

@@ -3,7 +3,6 @@
 import { canMove, SOURCE_LAG_MS, type BookingState } from '#domain/booking.ts';
 import type { BookingId, DeviceKey, MailId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
-import { HOUR_MS } from '#domain/time.ts';
 import type { Queryable, Sql, Tx } from '../platform/postgres.ts';
 import { logClinicBookings } from './booking-log.ts';
 import { leaveOldVisit } from './leave-old-visit.ts';
@@ -29,66 +28,6 @@ export type SettledBooking = {
 	readonly left: { readonly bookingId: BookingId; readonly round: number } | null;
 	/** The e-mail that tells the patient of it; null = none is sent. */
 	readonly mail: MailId | null;
-};
-
-/**
- * K19: a clinic that has not said by then whether it booked will not say it later. The booking
- * stays as it is, for a person to settle. ms after the visit's end.
- */
-const ASK_UNTIL_MS = HOUR_MS;
-
-/** The clinic's answer is awaited: to a booking, or to a cancellation. */
-const isOpen = (sql: Queryable) => sql`
-	(state in ('confirming', 'unconfirmed') or (state = 'booked' and cancel_asked_at is not null))`;
-
-const isWorthAsking = (sql: Queryable) => sql`
-	${isOpen(sql)} and next_attempt_at <= clock_timestamp()
-	and ends_at > clock_timestamp() - ${ASK_UNTIL_MS} * interval '1 millisecond'`;
-
-/** Bookings with an open question whose next attempt is due; each is lent for `leaseMs`, then due again. */
-export const claimBookings = async (
-	sql: Queryable,
-	{ limit, leaseMs }: { readonly limit: number; readonly leaseMs: number }
-): Promise<BookingId[]> => {
-	const rows = await sql<{ id: BookingId }[]>`
-		update bookings set attempts = attempts + 1,
-			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-		where id in (
-			select id from bookings
-			where ${isWorthAsking(sql)}
-			order by next_attempt_at limit ${limit} for update skip locked
-		)
-		returning id`;
-	return rows.map((row) => row.id);
-};
-
-/**
- * Lends one booking, if it is due and unsettled: false means that somebody else has it or that
- * there is nothing to do.
- */
-export const claimBooking = async (
-	sql: Queryable,
-	bookingId: BookingId,
-	leaseMs: number
-): Promise<boolean> => {
-	const rows = await sql`
-		update bookings set attempts = attempts + 1,
-			next_attempt_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-		where id = ${bookingId} and ${isWorthAsking(sql)}
-		returning id`;
-	return rows.length > 0;
-};
-
-/** Puts the next attempt off. No effect on a settled booking. */
-export const postponeBooking = async (
-	sql: Queryable,
-	bookingId: BookingId,
-	retryInMs: number
-): Promise<void> => {
-	await sql`
-		update bookings
-		set next_attempt_at = clock_timestamp() + ${retryInMs} * interval '1 millisecond'
-		where id = ${bookingId} and ${isOpen(sql)}`;
 };
 
 /**

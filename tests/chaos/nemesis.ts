@@ -36,7 +36,7 @@ const clinicTroubles: readonly FaultRequest[] = [
 ];
 
 /** How long it is quiet between two faults, ms. */
-const QUIET_MS = [4_000, 8_000] as const;
+const QUIET_MS = [2_000, 5_000] as const;
 const DOWN_MS = [100, 900] as const;
 /** Often longer than a hold: what was stopped wakes up in another time. */
 const STOPPED_MS = [500, 2_500] as const;

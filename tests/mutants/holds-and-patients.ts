@@ -360,5 +360,25 @@ export const holdsAndPatients: readonly Mutant[] = [
 		project: 'unit',
 		tests: ['tests/domain/twins.test.ts'],
 		catcher: 'E20'
+	},
+	{
+		name: 'one-clinic-takes-every-place',
+		why: 'a clinic that hangs keeps everybody waiting who books anywhere else',
+		file: 'workers/jobs/source-places.ts',
+		find: '\t\t\tif (taken >= most) return null;\n',
+		replace: '',
+		project: 'unit',
+		tests: ['tests/workers/jobs/write-booking.test.ts'],
+		catcher: 'W49'
+	},
+	{
+		name: 'loop-waits-for-the-slowest-clinic',
+		why: 'after an outage hundreds of bookings wait for one clinic that does not answer',
+		file: 'workers/jobs/due-bookings.ts',
+		find: '\t\t\tif (!isClosing) take().catch(() => {});\n',
+		replace: '',
+		project: 'unit',
+		tests: ['tests/workers/jobs/due-bookings.test.ts'],
+		catcher: 'W48'
 	}
 ];

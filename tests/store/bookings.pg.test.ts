@@ -2,15 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bookingStates, canMove, SOURCE_LAG_MS } from '#domain/booking.ts';
 import { must } from '#domain/result.ts';
 import { readBookingOrder } from '#server/store/booking-order.ts';
-import {
-	claimBooking,
-	claimBookings,
-	postponeBooking,
-	settleBooking,
-	type BookingOutcome
-} from '#server/store/bookings.ts';
+import { settleBooking, type BookingOutcome } from '#server/store/bookings.ts';
+import { claimBooking, postponeBooking } from '#server/store/claim-bookings.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
-import { readCounts } from '#server/store/status.ts';
 import {
 	createWorld,
 	makeConfirm,
@@ -221,28 +215,12 @@ test('[K10] a cancelled booking frees its slot once the source lists it free', a
 	});
 });
 
-test('[K11] a due booking is lent to one worker at a time, and again after its lease', async () => {
-	await world.sql`update bookings set next_attempt_at = 'infinity'`;
-	const one = await confirmed();
-	const lent = await Promise.all(
-		Array.from({ length: 5 }, () => claimBookings(world.sql, { limit: 10, leaseMs: 60_000 }))
-	);
-	expect(lent.flat()).toEqual([one.bookingId]);
-	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
-	await postponeBooking(world.sql, one.bookingId, -1);
-	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
-	await postponeBooking(world.sql, one.bookingId, -1);
-	await settleBooking(world.sql, one.bookingId, booked);
-	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([]);
-	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
-});
-
 test('[H40] a worker that was overtaken while it asked the clinic settles nothing', async () => {
 	await world.sql`update bookings set next_attempt_at = 'infinity'`;
 	const one = await confirmed();
 	const takeUp = async () => {
 		await postponeBooking(world.sql, one.bookingId, -1);
-		expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
+		expect(await claimBooking(world.sql, one.bookingId, 60_000)).not.toBeNull();
 		const order = await readBookingOrder(world.sql, world.phi, one.bookingId, 'worker:test');
 		return { sendsMail: false, asking: { attempts: must(order).attempts } };
 	};
@@ -256,31 +234,6 @@ test('[H40] a worker that was overtaken while it asked the clinic settles nothin
 	expect(await rowsOf(one.slotId, one.bookingId)).toMatchObject({ hold: 'confirming' });
 	expect(await word({ state: 'unconfirmed' }, stopped)).toBeNull();
 	expect(await word(booked, awake)).toMatchObject({ state: 'booked' });
-});
-
-test('[K19] an hour after its visit ended a booking is asked about no more, and stays visible', async () => {
-	await world.sql`update bookings set next_attempt_at = 'infinity'`;
-	const one = await confirmed();
-	await settleBooking(world.sql, one.bookingId, { state: 'unconfirmed' });
-	const endedAgo = async (minutes: number): Promise<void> => {
-		await world.sql`
-			update bookings set next_attempt_at = clock_timestamp(),
-				starts_at = clock_timestamp() - ${minutes + 20} * interval '1 minute',
-				ends_at = clock_timestamp() - ${minutes} * interval '1 minute'
-			where id = ${one.bookingId}`;
-	};
-	await endedAgo(59);
-	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([one.bookingId]);
-	await endedAgo(59);
-	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(true);
-	const before = await readCounts(world.sql);
-	await endedAgo(61);
-	expect(await claimBookings(world.sql, { limit: 10, leaseMs: 60_000 })).toEqual([]);
-	expect(await claimBooking(world.sql, one.bookingId, 60_000)).toBe(false);
-	const [row] = await world.sql`select state from bookings where id = ${one.bookingId}`;
-	expect(row?.['state']).toBe('unconfirmed');
-	const { unsettledBookings } = await readCounts(world.sql);
-	expect([unsettledBookings, unsettledBookings > 0]).toEqual([before.unsettledBookings, true]);
 });
 
 test('[K12] the order for the clinic holds what it needs, and its reading is in the audit', async () => {

@@ -11,6 +11,7 @@ import { createMortalRedis } from './mortal-redis.ts';
 import { canary, createPatient, type Patient } from './patient.ts';
 
 const key = 'prairie-lantern';
+const otherKey = 'cedar-harbor';
 
 type Scene = { system: System; clinic: RunningClinic; patient: Patient };
 
@@ -22,9 +23,10 @@ const openQueues = async (url: string, prefix: string) => {
 };
 
 const hasSlots = async (system: System): Promise<boolean> => {
-	const [row] = await system.database.sql<{ n: number }[]>`
-		select count(*)::int as n from slots where status = 'free'`;
-	return (row?.n ?? 0) > 10;
+	const few = await system.database.sql`
+		select 1 from sources o where 10 >= (
+			select count(*) from slots s where s.source_id = o.id and s.status = 'free')`;
+	return few.length === 0;
 };
 
 const enter = async (system: System, withQueues = true): Promise<Scene> => {
@@ -117,6 +119,30 @@ test('[W15] two worker processes and a heap of jobs: one booking at the clinic',
 	}
 	for (const bookingId of ids) await untilState(patient, bookingId, 'booked');
 	expect(visitsOf(clinic)).toHaveLength(5);
+});
+
+test('[W49] a clinic that hangs with a queue of bookings keeps nobody waiting at another', async () => {
+	await using system = await startSystem({ keys: [key, otherKey] });
+	const earlier = await system.startWorkers();
+	const { clinic, patient } = await enter(system, false);
+	await earlier.close();
+	clinic.setFault({ kind: 'hang', forMs: 60_000, match: 'POST' });
+	// More than one worker writes at a time, and all of them due before the other one.
+	const stuck: { someone: Patient; id: BookingId }[] = [];
+	for (let nr = 0; nr < 50; nr += 1) {
+		const someone = createPatient(system, null);
+		stuck.push({ someone, id: await someone.book(key) });
+	}
+	const bookingId = await patient.book(otherKey);
+	const queues = await openQueues(system.redis.url, system.redis.prefix);
+	for (const { id } of stuck) await queues.addBooking(id);
+	await queues.addBooking(bookingId);
+	const workers = await system.startWorkers();
+	await untilState(patient, bookingId, 'booked');
+	// Its turn came while the first of them were still being waited for.
+	for (const { someone, id } of stuck) expect((await someone.look(id)).state).toBe('confirming');
+	// It would wait for the clinic's answers.
+	await workers.kill('SIGKILL');
 });
 
 test('[W17][W21] while Redis is dead bookings reach the clinic and expired holds are given back', async () => {

@@ -1,6 +1,6 @@
 // The reconcile loops: from Postgres, the truth, they rebuild what the queues should hold, give
-// back expired holds, write bookings that nobody writes, and raise the alarm for silent sources.
-import type { BookingId, MailId, SourceId } from '#domain/ids.ts';
+// back expired holds and raise the alarm for silent sources.
+import type { MailId, SourceId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
 import type { DeviceMessage } from '#server/feed/device-messages.ts';
 import type { Log } from '#server/platform/log.ts';
@@ -8,20 +8,16 @@ import type { Sql } from '#server/platform/postgres.ts';
 import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
 import type { MadeOffer } from '#server/scheduling/offer-times.ts';
 import { listIdleEpisodes } from '#server/store/alerts.ts';
-import { claimBookings } from '#server/store/bookings.ts';
 import type { EndedHold } from '#server/store/holds.ts';
 import { claimMails } from '#server/store/mails.ts';
 import { listOverdueSources } from '#server/store/overdue-sources.ts';
 import { listDueSources, type DueSource } from '#server/store/sources.ts';
 import type { Queues } from '../queues.ts';
 import { MAIL_LEASE_MS } from './send-mail.ts';
-import { BOOKING_LEASE_MS } from './write-booking.ts';
 import type { Loop } from './repeat.ts';
 
 export const SWEEP_EVERY_MS = 500;
 export const REPAIR_EVERY_MS = 5 * SECOND_MS;
-/** Bookings are looked for this often: often enough for a patient who waits while Redis is dead. */
-export const BOOKINGS_EVERY_MS = 2 * SECOND_MS;
 export const EPISODES_EVERY_MS = MINUTE_MS;
 export const ALARM_EVERY_MS = 15 * SECOND_MS;
 /** A console hears of a changed number within this time. */
@@ -33,7 +29,6 @@ const SWEEP_LIMIT = 500;
 const SWEEPS_PER_RUN = 20;
 const SOURCES_PER_RUN = 2_000;
 const ADDS_AT_ONCE = 50;
-const BOOKINGS_PER_RUN = 16;
 /** Sent one after another within their lease. */
 const MAILS_PER_RUN = 4;
 export const MAILS_EVERY_MS = 2 * SECOND_MS;
@@ -111,26 +106,6 @@ export const repairPolls = (deps: RepairDeps) => async (): Promise<number> => {
 	return added;
 };
 
-/**
- * Bookings that are due and that no worker took: written right here, so that they reach the clinic
- * while Redis is dead. A claim keeps them apart from the queue's jobs.
- */
-export const writeDueBookings =
-	(deps: {
-		readonly sql: Sql;
-		readonly write: (bookingId: BookingId, signal: AbortSignal) => Promise<unknown>;
-		readonly signal: AbortSignal;
-	}) =>
-	async (): Promise<number> => {
-		if (deps.signal.aborted) return 0;
-		const ids = await claimBookings(deps.sql, {
-			limit: BOOKINGS_PER_RUN,
-			leaseMs: BOOKING_LEASE_MS
-		});
-		await Promise.all(ids.map((id) => deps.write(id, deps.signal)));
-		return ids.length;
-	};
-
 /** J22: e-mails that are due and that no job has taken: one lost with Redis, or put off. */
 export const sendDueMails =
 	(deps: { readonly sql: Sql; readonly send: (mailId: MailId) => Promise<unknown> }) =>
@@ -174,7 +149,6 @@ export type ReconcileTasks = {
 	readonly sweep: () => Promise<unknown>;
 	readonly offers: () => Promise<unknown>;
 	readonly repair: () => Promise<unknown>;
-	readonly bookings: () => Promise<unknown>;
 	readonly episodes: () => Promise<unknown>;
 	readonly watch: () => Promise<unknown>;
 	readonly twins: () => Promise<unknown>;
@@ -185,7 +159,6 @@ export const reconcileLoops = (tasks: ReconcileTasks): Loop[] => [
 	{ name: 'sweep-holds', everyMs: SWEEP_EVERY_MS, run: tasks.sweep },
 	{ name: 'offer-times', everyMs: SWEEP_EVERY_MS, run: tasks.offers },
 	{ name: REPAIR, everyMs: REPAIR_EVERY_MS, run: tasks.repair },
-	{ name: 'write-due-bookings', everyMs: BOOKINGS_EVERY_MS, run: tasks.bookings },
 	{ name: 'look-at-episodes', everyMs: EPISODES_EVERY_MS, run: tasks.episodes },
 	{ name: 'watch-sources', everyMs: ALARM_EVERY_MS, run: tasks.watch },
 	{ name: 'settle-twins', everyMs: TWINS_EVERY_MS, run: tasks.twins },

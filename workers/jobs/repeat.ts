@@ -7,13 +7,15 @@ export type Loop = {
 	readonly name: string;
 	readonly everyMs: number;
 	readonly run: () => Promise<unknown>;
+	/** Resolves when what its runs began, and did not wait for, has ended. Begins nothing more. */
+	readonly settled?: () => Promise<unknown>;
 };
 
 export type RunningLoop = {
 	readonly name: string;
 	/** Runs it now (or right after the run that is under way); resolves when that run ended. */
 	now(): Promise<void>;
-	/** Stops it and waits for the run under way. */
+	/** Stops it and waits for the run under way and what it began. */
 	close(): Promise<void>;
 };
 
@@ -62,6 +64,7 @@ export const startLoop = (loop: Loop, log: Log): RunningLoop => {
 			closed = true;
 			clearTimeout(timer);
 			await last;
+			await loop.settled?.();
 		}
 	};
 };

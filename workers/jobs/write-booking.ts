@@ -8,6 +8,7 @@ import type { ChangeRefused } from '#domain/booking.ts';
 import type { StoredOrder } from '#server/store/booking-order.ts';
 import type { Asking, SettledBooking } from '#server/store/bookings.ts';
 import type { StoredCancel } from '#server/store/cancel-booking.ts';
+import type { ClaimedBooking } from '#server/store/claim-bookings.ts';
 import type {
 	BookingLookup,
 	BookingOutcome,
@@ -16,10 +17,13 @@ import type {
 } from '../connectors/connector.ts';
 import type { Connectors } from '../connectors/connectors.ts';
 import type { Queues } from '../queues.ts';
+import type { SourcePlaces } from './source-places.ts';
 
 /** The store's side (server/store/bookings.ts), with its connection and cipher bound. */
 export type BookingStore = {
-	readonly claim: (bookingId: BookingId, leaseMs: number) => Promise<boolean>;
+	readonly claim: (bookingId: BookingId, leaseMs: number) => Promise<ClaimedBooking | null>;
+	/** Not asked about after all. */
+	readonly giveBack: (claimed: ClaimedBooking, retryInMs: number) => Promise<void>;
 	readonly read: (bookingId: BookingId) => Promise<StoredOrder | null>;
 	/** A cancellation that is open; null = the booking itself is to be written. */
 	readonly readCancel: (bookingId: BookingId) => Promise<StoredCancel | null>;
@@ -46,6 +50,7 @@ export type Outcome =
 
 export type BookingDeps = {
 	readonly bookings: BookingStore;
+	readonly places: SourcePlaces;
 	readonly connectors: Omit<Connectors, 'close'>;
 	readonly queues: Pick<Queues, 'addBooking' | 'addMail'>;
 	/** Publishes the entries and tells the device. */
@@ -64,6 +69,8 @@ export type BookingReport =
 export const ASK_DEADLINE_MS = 8 * SECOND_MS;
 export const BOOK_DEADLINE_MS = 12 * SECOND_MS;
 export const BOOKING_LEASE_MS = 30 * SECOND_MS;
+/** Until a booking is looked at again whose source had no place free. */
+const NO_PLACE_PAUSE_MS = SECOND_MS;
 /** A pause, an asking and a booking fit into a minute: so long a patient may be left unsure. */
 export const PAUSE_WHILE_WAITED_FOR_MS = 30 * SECOND_MS;
 /** About half an hour of attempts: until then somebody may be looking at the screen. */
@@ -210,35 +217,49 @@ const storeCancel = async (
 	return { state: 'settled', as };
 };
 
-/** Writes a booking that the caller has claimed. Throws nothing: a fault puts it off. */
+const writeNow = async (
+	deps: BookingDeps,
+	bookingId: BookingId,
+	signal: AbortSignal
+): Promise<BookingReport> => {
+	const cancel = await deps.bookings.readCancel(bookingId);
+	if (cancel !== null) {
+		const at = deps.connectors[cancel.order.source.kind];
+		return await storeCancel(deps, cancel, await consultCancel(at, cancel, signal));
+	}
+	const stored = await deps.bookings.read(bookingId);
+	if (stored === null) return { state: 'skipped' };
+	const connector = deps.connectors[stored.order.source.kind];
+	return await storeOutcome(deps, stored, await consult(connector, stored, signal));
+};
+
+/**
+ * Writes a booking that the caller has claimed, unless its source has no place free (W49): then it
+ * is given back, for the loop to find. Throws nothing: a fault puts it off.
+ */
 export const writeClaimedBooking =
 	(deps: BookingDeps) =>
-	async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> => {
-		let attempts = 1;
+	async (claimed: ClaimedBooking, signal: AbortSignal): Promise<BookingReport> => {
+		const { bookingId, sourceId, attempts } = claimed;
+		const leave = deps.places.enter(sourceId);
 		try {
-			const cancel = await deps.bookings.readCancel(bookingId);
-			if (cancel !== null) {
-				attempts = cancel.attempts;
-				const at = deps.connectors[cancel.order.source.kind];
-				return await storeCancel(deps, cancel, await consultCancel(at, cancel, signal));
-			}
-			const stored = await deps.bookings.read(bookingId);
-			if (stored === null) return { state: 'skipped' };
-			attempts = stored.attempts;
-			const connector = deps.connectors[stored.order.source.kind];
-			return await storeOutcome(deps, stored, await consult(connector, stored, signal));
+			if (leave !== null) return await writeNow(deps, bookingId, signal);
+			await deps.bookings.giveBack(claimed, NO_PLACE_PAUSE_MS);
+			return { state: 'open', retryInMs: NO_PLACE_PAUSE_MS };
 		} catch (error) {
 			// Someone must act: a person waits for this booking. The lease makes it due again.
 			logFault(deps.log, 'booking_failed', error, { bookingId, attempts });
 			return { state: 'open', retryInMs: BOOKING_LEASE_MS };
+		} finally {
+			leave?.();
 		}
 	};
 
 /** Creates the job. Throws when Postgres cannot be asked. */
 export const createWriteBooking = (deps: BookingDeps) => {
 	const write = writeClaimedBooking(deps);
-	return async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> =>
-		(await deps.bookings.claim(bookingId, BOOKING_LEASE_MS))
-			? await write(bookingId, signal)
-			: { state: 'skipped' };
+	return async (bookingId: BookingId, signal: AbortSignal): Promise<BookingReport> => {
+		const claimed = await deps.bookings.claim(bookingId, BOOKING_LEASE_MS);
+		return claimed === null ? { state: 'skipped' } : await write(claimed, signal);
+	};
 };

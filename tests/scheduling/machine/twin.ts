@@ -10,8 +10,9 @@ import { toInstant } from '#domain/time.ts';
 import { createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
 import * as waiting from '#server/scheduling/wait-for-times.ts';
-import { claimBooking, settleBooking, type BookingOutcome } from '#server/store/bookings.ts';
+import { settleBooking, type BookingOutcome } from '#server/store/bookings.ts';
 import { askCancel, keepBooking } from '#server/store/cancel-booking.ts';
+import { claimBooking } from '#server/store/claim-bookings.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { confirmHold } from '#server/store/confirm-hold.ts';
 import { expireHolds, extendHold, placeHold, releaseHold } from '#server/store/holds.ts';
@@ -223,7 +224,7 @@ const bookingStep = async (twin: Twin, step: Step): Promise<string> => {
 		case 'takeUp': {
 			const id = must(twin.bookings.get(step.booking));
 			// Due again at once: when it is due is another rule's business.
-			if (!(await claimBooking(sql, id, 0))) return 'no';
+			if ((await claimBooking(sql, id, 0)) === null) return 'no';
 			const [row] = await sql<{ text: string }[]>`
 				select attempts || ' ' || cancel_round as text from bookings where id = ${id}`;
 			return must(row).text;

@@ -1,9 +1,10 @@
 // Telling a clinic of a cancellation: what is asked, kept, settled and put off.
 import { expect, test } from 'vitest';
-import { BookingId, DeviceKey } from '#domain/ids.ts';
+import { BookingId, DeviceKey, SourceId } from '#domain/ids.ts';
 import { toInstant } from '#domain/time.ts';
 import type { SettledBooking } from '#server/store/bookings.ts';
 import type { CancelOrder, CancelOutcome, Connector } from '#workers/connectors/connector.ts';
+import { createSourcePlaces } from '#workers/jobs/source-places.ts';
 import { createWriteBooking } from '#workers/jobs/write-booking.ts';
 import { createFakeConnector, createTestLog, makeSource, ofEveryKind } from '../fakes.ts';
 
@@ -38,7 +39,8 @@ const setUp = (cancel: Connector['cancel'], attempts = 1) => {
 	};
 	const deps = {
 		bookings: {
-			claim: async () => true,
+			claim: async () => ({ bookingId, sourceId: SourceId.parse(7), attempts: 1 }),
+			giveBack: async () => {},
 			read: async () => null,
 			readCancel: async () => ({ attempts, round: 2, order }),
 			settle: async (_id: BookingId, { state }: { state: SettledBooking['state'] }) => {
@@ -51,6 +53,7 @@ const setUp = (cancel: Connector['cancel'], attempts = 1) => {
 			},
 			postpone: async (_id: BookingId, ms: number) => void did.push(`postpone ${ms}`)
 		},
+		places: createSourcePlaces(),
 		connectors: ofEveryKind(connector),
 		queues: {
 			addMail: async () => true,

@@ -175,13 +175,12 @@ test('[W7] running episodes that nobody looked at are looked at', async () => {
 	expect(looked).toEqual([id]);
 });
 
-test('[W7] the loops are the eight that are told, each with its own beat', () => {
+test('[W7] the loops are the seven that are told, each with its own beat', () => {
 	const nothing = async () => {};
 	const loops = reconcileLoops({
 		sweep: nothing,
 		offers: nothing,
 		repair: nothing,
-		bookings: nothing,
 		episodes: nothing,
 		watch: nothing,
 		twins: nothing,
@@ -191,7 +190,6 @@ test('[W7] the loops are the eight that are told, each with its own beat', () =>
 		['sweep-holds', 500],
 		['offer-times', 500],
 		['repair-polls', 5_000],
-		['write-due-bookings', 2_000],
 		['look-at-episodes', 60_000],
 		['watch-sources', 15_000],
 		['settle-twins', 10_000],

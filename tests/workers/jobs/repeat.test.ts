@@ -71,3 +71,21 @@ test.each([
 ])('[W21] every %i ms, after %i faults: pause of %i ms', (everyMs, faults, expected) => {
 	expect(pauseMs(everyMs, faults)).toBe(expected);
 });
+
+test('[W18] closing waits for what its runs began and did not wait for', async () => {
+	const gate = createGate();
+	let written = 0;
+	const settled = async () => {
+		await gate.passed;
+		written += 1;
+	};
+	const loop = startLoop(
+		{ name: 'begins', everyMs: 60_000, run: async () => null, settled },
+		createTestLog().log
+	);
+	const closed = loop.close();
+	expect(written).toBe(0);
+	gate.open();
+	await closed;
+	expect(written).toBe(1);
+});

@@ -1,7 +1,7 @@
 // Telling a clinic of a booking: what is sent, asked, settled and put off.
 import { expect, test } from 'vitest';
 import type { BookingState } from '#domain/booking.ts';
-import { BookingId, DeviceKey } from '#domain/ids.ts';
+import { BookingId, DeviceKey, SourceId } from '#domain/ids.ts';
 import { toInstant } from '#domain/time.ts';
 import type { StoredOrder } from '#server/store/booking-order.ts';
 import type { Asking, SettledBooking } from '#server/store/bookings.ts';
@@ -16,9 +16,11 @@ import {
 	pauseAfter,
 	type Outcome
 } from '#workers/jobs/write-booking.ts';
+import { createSourcePlaces } from '#workers/jobs/source-places.ts';
 import { createFakeConnector, createTestLog, makeSource, ofEveryKind } from '../fakes.ts';
 
 const bookingId = BookingId.parse('0191d3c4-6f00-4c3e-9f6e-3f6e6c1f2a10');
+const sourceId = SourceId.parse(7);
 const deviceKey = DeviceKey.parse('a'.repeat(64));
 const signal = new AbortController().signal;
 
@@ -61,6 +63,8 @@ type Clinic = {
 
 const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 	const did: string[] = [];
+	const places = createSourcePlaces(1);
+	let reads = 0;
 	let state: BookingState = over.state ?? 'confirming';
 	const { log, lines, events } = createTestLog();
 	const connector = {
@@ -88,13 +92,18 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 	};
 	const write = createWriteBooking({
 		bookings: {
-			claim: async () => claimed,
-			read: async () => stored({ ...over, state }),
+			claim: async () => (claimed ? { bookingId, sourceId, attempts: over.attempts ?? 1 } : null),
+			giveBack: async (_claimed, ms) => void did.push(`give back ${ms}`),
+			read: async () => {
+				reads += 1;
+				return stored({ ...over, state });
+			},
 			readCancel: async () => null,
 			keep: async () => null,
 			settle,
 			postpone: async (_id, ms) => void did.push(`postpone ${ms}`)
 		},
+		places,
 		connectors: ofEveryKind(connector),
 		queues: {
 			addMail: async () => true,
@@ -106,7 +115,8 @@ const setUp = (over: Partial<StoredOrder>, clinic: Clinic, claimed = true) => {
 		announce: (_id, settled) => void did.push(`announce ${settled.state}`),
 		log
 	});
-	return { write: () => write(bookingId, signal), did, askings, lines, events };
+	const reading = { reads: () => reads, places };
+	return { write: () => write(bookingId, signal), did, askings, lines, events, ...reading };
 };
 
 test('[W14] the first attempt books, settles and tells', async () => {
@@ -188,6 +198,26 @@ test('[W15] what somebody else has claimed or settled is left alone', async () =
 	const settled = setUp({ state: 'booked', attempts: 2 }, { find: async () => found });
 	expect(await settled.write()).toEqual({ state: 'skipped' });
 	expect(settled.did).toEqual(['find']);
+});
+
+test('[W49] while its source has no place free a booking is given back, unread', async () => {
+	const { write, did, places, reads } = setUp({}, {});
+	const leave = places.enter(sourceId);
+	expect(await write()).toEqual({ state: 'open', retryInMs: 1_000 });
+	expect(did).toEqual(['give back 1000']);
+	expect(reads()).toBe(0);
+	leave?.();
+	expect(await write()).toEqual({ state: 'settled', as: 'booked' });
+	expect(places.busy.size).toBe(0);
+});
+
+test('[W49] a place is left also by a booking that failed', async () => {
+	const { write, did, places } = setUp({ attempts: 2 }, { find: async () => found });
+	did.push = () => {
+		throw new Error('Postgres is away');
+	};
+	await write();
+	expect(places.busy.size).toBe(0);
 });
 
 test('[W22] a fault of ours is logged and the booking stays open', async () => {
