@@ -54,6 +54,14 @@ export default {
 			to: { pathNot: ['^domain/', '^node_modules/zod/'] }
 		},
 		{
+			name: 'the-hub-reads-no-source',
+			comment:
+				'a hub serves thousands of viewers on one event loop: what fetches and parses other people’s answers is a worker',
+			severity: 'error',
+			from: { path: '^server/' },
+			to: { path: '^workers/', pathNot: modules.queues }
+		},
+		{
 			name: 'clinics-know-nothing-of-the-hub',
 			severity: 'error',
 			from: { path: '^demo/clinics/' },

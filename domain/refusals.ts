@@ -28,6 +28,7 @@ export const refusals = {
 	source_unknown: { status: 404, text: 'There is no such source.' },
 	calendar_unknown: { status: 404, text: 'There is no calendar at this address.' },
 	draft_unknown: { status: 404, text: 'This try is older than an hour. Try the source again.' },
+	draft_unread: { status: 409, text: 'This source was not read yet. Wait until it was.' },
 	source_exists: {
 		status: 409,
 		text: 'There is a source of this key already. Choose another key.'

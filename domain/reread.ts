@@ -7,6 +7,7 @@ import type { SlotChange } from './slot-diff.ts';
 import type { SlotStatus } from './slot.ts';
 import { reportOf, type Operator, type TryReport } from './source-desk.ts';
 import type { Instant } from './time.ts';
+import type { WishProgress } from './wish.ts';
 
 export const RereadId = z.uuid().brand('RereadId');
 export type RereadId = z.infer<typeof RereadId>;
@@ -59,7 +60,7 @@ export type RereadFound = {
 	readonly isSuspect: boolean;
 };
 
-export type Reread = {
+export type Reread = WishProgress & {
 	readonly id: RereadId;
 	readonly name: string;
 	readonly answer: KeptAnswer | null;
@@ -70,8 +71,6 @@ export type Reread = {
 	readonly changes: number | null;
 	/** No newer answer of the source was committed: it may be applied. */
 	readonly isNewest: boolean;
-	/** Since it was asked for, ms. */
-	readonly ageMs: number;
 };
 
 /** The part of the operator's desk that is about kept answers. Who calls has seen the link. */

@@ -7,6 +7,7 @@ import type { ScheduleFact } from './schedule.ts';
 import type { SlotStatus } from './slot.ts';
 import type { SourceSettings } from './source.ts';
 import type { Instant } from './time.ts';
+import type { WishProgress } from './wish.ts';
 
 /** Who acts, as the audit names them: `operator:…`. */
 export type Operator = `operator:${string}`;
@@ -140,12 +141,24 @@ export type DraftId = z.infer<typeof DraftId>;
 /** Why a source is paused, in the operator's words. */
 export const PauseReason = z.string().trim().max(200);
 
-/** A tried source that waits for a yes; kept for an hour. */
-export type SourceDraft = {
+export const draftFailures = [
+	/** Every worker that took it up went away meanwhile. */
+	'lost',
+	/** A fault of ours, in the log. */
+	'broken'
+] as const;
+export type DraftFailure = (typeof draftFailures)[number];
+
+/** A source that is tried, or was tried and waits for a yes; kept for an hour. */
+export type SourceDraft = WishProgress & {
 	readonly id: DraftId;
 	readonly settings: SourceSettings;
+	/** A secret is kept with it: until it is saved, or could not be read. */
 	readonly hasSecret: boolean;
-	readonly report: TryReport;
+	/** What it said; null = it was not read (yet). */
+	readonly report: TryReport | null;
+	/** Why it could not be read, and will not be; null while it may be. */
+	readonly why: DraftFailure | null;
 };
 
 export type WishedSource = {
@@ -155,15 +168,18 @@ export type WishedSource = {
 
 /** Everything here needs the operator's link; who calls has seen it. */
 export type SourceDesk = {
-	/** Reads the source once and keeps the result. Takes as long as the source, at most a minute. */
-	try(by: Operator, wish: WishedSource): Promise<SourceDraft>;
+	/** Asks a worker to read the source once, in full. */
+	try(by: Operator, wish: WishedSource): Promise<DraftId>;
 	readDraft(id: DraftId): Promise<Result<SourceDraft, 'draft_unknown'>>;
-	/** Polled within seconds, without a restart. `anyway`: also when the try gave nothing. */
+	/** Polled within seconds, without a restart. `anyway`: also when the try gave nothing. Only what
+	 * was read; it is not read again for it. */
 	add(
 		by: Operator,
 		id: DraftId,
 		anyway: boolean
-	): Promise<Result<null, 'draft_unknown' | 'source_exists' | 'source_gives_nothing'>>;
+	): Promise<
+		Result<null, 'draft_unknown' | 'draft_unread' | 'source_exists' | 'source_gives_nothing'>
+	>;
 	pause(by: Operator, key: string, because: string): Promise<Result<null, 'source_unknown'>>;
 	resume(by: Operator, key: string): Promise<Result<null, 'source_unknown'>>;
 	/** Its times leave every board at once; booked visits stay and are carried through. */

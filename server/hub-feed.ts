@@ -12,9 +12,6 @@ import type { Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import type { RedisRole } from '#server/platform/redis.ts';
-import type { HostManners } from '#workers/connectors/host-manners.ts';
-import { HOST_BURST, HOST_REQUESTS_PER_S } from '#workers/connectors/rate-limit.ts';
-import { createSharedManners } from '#workers/connectors/shared-manners.ts';
 
 const REDIS_WARNING_EVERY_MS = 30_000;
 
@@ -32,8 +29,6 @@ export type Feed = {
 	readonly follower: Follower;
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
 	readonly isRedisUp: () => boolean;
-	/** Towards hosts of sources, shared with the workers. */
-	readonly manners: HostManners;
 	readonly close: () => Promise<void>;
 };
 
@@ -83,10 +78,6 @@ export const openFeed = (
 			follower.hint(entries);
 		},
 		isRedisUp: () => publishing.status === 'ready',
-		manners: createSharedManners(
-			{ redis: publishing, prefix },
-			{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
-		),
 		close: async () => {
 			viewers.close();
 			await follower.close();

@@ -33,7 +33,6 @@ import { createSourceDesk } from '#server/scheduling/source-desk.ts';
 import { readEntries, readHeads } from '#server/store/change-log.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
-import { askOnce } from '#workers/connectors/ask-once.ts';
 import { createQueues } from '#workers/queues.ts';
 import type { Queues } from '#workers/queues.ts';
 
@@ -82,21 +81,6 @@ type Opened = {
 	readonly queues: Queues;
 };
 
-/** Sources are tried from here as the workers poll them: same connectors, guards and manners. */
-const openDesk = ({ config }: HubParts, { sql, feed }: Opened): HubApi['sources'] => {
-	const { allowPrivateSources: allowPrivate, publicUrl: contactUrl } = config;
-	return createSourceDesk({
-		sql,
-		secrets: createSecretCipher(keysById(config.phiKeys)),
-		publish: feed.publish,
-		ask: ({ settings, secret }) =>
-			askOnce(
-				{ allowPrivate, contactUrl, manners: feed.manners },
-				{ settings, secret: secret ?? config.sourceSecrets.get(settings.key) ?? null }
-			)
-	});
-};
-
 const createApi = (parts: HubParts, opened: Opened, live: () => LiveServer | null): HubApi => {
 	const { config, clock = systemClock } = parts;
 	const { sql, feed, queues } = opened;
@@ -114,7 +98,12 @@ const createApi = (parts: HubParts, opened: Opened, live: () => LiveServer | nul
 		queueStatus: queues.status,
 		socketCounts: () => live()?.counts() ?? { patients: 0, providers: 0, rooms: 0 },
 		feedLagMs: feed.follower.lagMs,
-		sources: openDesk(parts, opened),
+		// Asks for things only: what reads other people's answers is a worker.
+		sources: createSourceDesk({
+			sql,
+			secrets: createSecretCipher(keysById(config.phiKeys)),
+			publish: feed.publish
+		}),
 		config
 	});
 };

@@ -7,11 +7,10 @@ import { readViewerCounts } from '#server/feed/viewer-counts.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import type { Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
-import { createLog, publicText, type Log } from '#server/platform/log.ts';
+import { createLog, type Log } from '#server/platform/log.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
 import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
-import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { countWaiting } from '#server/scheduling/count-waiting.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
 import { offerTimes } from '#server/scheduling/offer-times.ts';
@@ -19,8 +18,7 @@ import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
 import { settleTwins } from '#server/scheduling/settle-twins.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
 import { migrate } from '#server/store/migrate.ts';
-import { readConnectorSecret } from '#server/store/source-secrets.ts';
-import { createConnectors, type ConnectorLog } from './connectors/connectors.ts';
+import { createConnectors } from './connectors/connectors.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
 import { createSharedManners } from './connectors/shared-manners.ts';
 import { createRecorder } from './connectors/tape.ts';
@@ -42,9 +40,11 @@ import {
 } from './jobs/reconcile.ts';
 import { startLoop, type Loop } from './jobs/repeat.ts';
 import { rereadLoop } from './jobs/reread-answers.ts';
+import { tryLoops } from './jobs/try-drafts.ts';
 import { scheduleUpkeep } from './jobs/upkeep.ts';
 import { WATCH_EVERY_MS, watchWorkers } from './jobs/watch-workers.ts';
 import { createWriteBooking } from './jobs/write-booking.ts';
+import { askingAs, secretsOf } from './asking.ts';
 import { bookingDeps, dueBookings } from './bookings.ts';
 import { openMails } from './mails.ts';
 import { openPushes } from './pushes.ts';
@@ -85,14 +85,6 @@ const openFeed = (config: Config, log: Log, epoch: () => string) => {
 		{ perSecond: HOST_REQUESTS_PER_S, burst: HOST_BURST, concurrency: config.hostConcurrency }
 	);
 	return { publish: publisher.publish, tell: devices.publish, viewers, manners, close };
-};
-
-/** What the environment gives counts before what the database keeps (docs/decisions/016). */
-const secretsOf = (config: Config, sql: Sql) => {
-	const cipher = createSecretCipher(keysById(config.phiKeys));
-	const secretOf = async (key: string): Promise<string | null> =>
-		config.sourceSecrets.get(key) ?? (await readConnectorSecret(sql, cipher, key));
-	return { cipher, secretOf };
 };
 
 type Feed = ReturnType<typeof openFeed>;
@@ -145,19 +137,6 @@ const followEpoch = (sql: Sql, first: string) => {
 	};
 	return { epoch: () => epoch, look };
 };
-
-/** Messages of connectors name hosts and reasons, never what a clinic sent. */
-const connectorLog = (log: Log): ConnectorLog => ({
-	warn: (event, fields = {}) => {
-		const pairs = Object.entries(fields);
-		log.warn(
-			event,
-			Object.fromEntries(
-				pairs.map(([name, value]) => [name, typeof value === 'string' ? publicText(value) : value])
-			)
-		);
-	}
-});
 
 type LoopParts = {
 	readonly sql: Sql;
@@ -216,14 +195,9 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	const feed = openFeed(config, log, epoch);
 	const secrets = secretsOf(config, sql);
 	const recorder = createRecorder();
-	const connectors = createConnectors({
-		log: connectorLog(log),
-		allowPrivate: config.allowPrivateSources,
-		contactUrl: config.publicUrl,
-		secretOf: secrets.secretOf,
-		manners: feed.manners,
-		tape: recorder.tape
-	});
+	const asking = askingAs(config, log, feed.manners);
+	const { secretOf } = secrets;
+	const connectors = createConnectors({ ...asking, secretOf, tape: recorder.tape });
 	let onReady = (): unknown => null;
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onReady: () => onReady() });
 	const alert = createRaiseAlerts({ raise: raiseAlerts({ sql }), tell: feed.tell, log });
@@ -245,14 +219,16 @@ const start = async (config: Config, log: Log): Promise<() => Promise<void>> => 
 	});
 	if (mails !== null) workers.push(mails.worker);
 	const stopping = new AbortController();
+	const { signal } = stopping;
 	const loops = [
 		...loopsOf({ sql, feed, log, queues, addAlerts }),
-		dueBookings(sql, booking, stopping.signal),
+		dueBookings(sql, booking, signal),
 		look,
 		...openPushes({ config, sql, queues, connectors, publish, addAlerts, log }),
 		...(mails === null ? [] : [mails.loop]),
 		prices,
 		rereadLoop({ sql, cipher, log }),
+		...tryLoops({ sql, cipher, log, secrets: config.sourceSecrets, options: asking, signal }),
 		{
 			name: 'watch-workers',
 			everyMs: WATCH_EVERY_MS,

@@ -1,18 +1,15 @@
 // The operator's desk: sources are tried, added, paused and taken away, from the page and from the
 // command line alike.
 import { randomUUID } from 'node:crypto';
-import type { Answer } from '#domain/answer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { RereadId, type RereadDesk } from '#domain/reread.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import {
 	DraftId,
 	givesNothing,
-	reportOf,
 	type Operator,
 	type RemovedSource,
-	type SourceDesk,
-	type WishedSource
+	type SourceDesk
 } from '#domain/source-desk.ts';
 import type { Sql } from '../platform/postgres.ts';
 import type { SecretCipher } from '../platform/secret-cipher.ts';
@@ -28,25 +25,18 @@ import {
 import { insertReread, listKeptAnswers, readReread, wishToApply } from '../store/rereads.ts';
 import { insertDraft, readDraft, takeDraft } from '../store/source-drafts.ts';
 
-/** Reads a source once through its connector, in full; never fails for what the source does. */
-export type AskSource = (wish: WishedSource) => Promise<Answer>;
-
 export type SourceDeskDeps = {
 	readonly sql: Sql;
 	readonly secrets: SecretCipher;
 	readonly publish: (entries: readonly RoomEntry<unknown>[]) => void;
-	readonly ask: AskSource;
 };
 
-const tryAndKeep =
-	({ sql, secrets, ask }: SourceDeskDeps): SourceDesk['try'] =>
+const askToTry =
+	({ sql, secrets }: SourceDeskDeps): SourceDesk['try'] =>
 	async (by, wish) => {
-		const startedAt = performance.now();
-		const answer = await ask(wish);
-		const report = reportOf(answer, Math.round(performance.now() - startedAt));
 		const id = DraftId.parse(randomUUID());
-		await insertDraft(sql, secrets, { ...wish, id, report, by });
-		return { id, settings: wish.settings, hasSecret: wish.secret !== null, report };
+		await insertDraft(sql, secrets, { ...wish, id, by });
+		return id;
 	};
 
 const addTried =
@@ -54,6 +44,7 @@ const addTried =
 	async (by, id, anyway) => {
 		const draft = await readDraft(sql, id);
 		if (draft === null) return refuse('draft_unknown');
+		if (draft.report === null) return refuse('draft_unread');
 		if (givesNothing(draft.report) && !anyway) return refuse('source_gives_nothing');
 		return await sql.begin(async (tx) => {
 			// The draft stays for another key.
@@ -96,7 +87,7 @@ const askToReread =
 	};
 
 export const createSourceDesk = (deps: SourceDeskDeps): SourceDesk & RereadDesk => ({
-	try: tryAndKeep(deps),
+	try: askToTry(deps),
 	readDraft: async (id) => {
 		const draft = await readDraft(deps.sql, id);
 		return draft === null ? refuse('draft_unknown') : ok(draft);

@@ -12,15 +12,12 @@ import type {
 import type { Operator } from '#domain/source-desk.ts';
 import type { Instant } from '#domain/time.ts';
 import type { Queryable } from '../platform/postgres.ts';
-
-const KEPT_MINUTES = 60;
-/** A worker that took one up twice and went away each time will do so again. */
-const MOST_TRIES = 2;
+import { forgottenBefore, isFree, isLost, letGo, taken, takenBy, type Taker } from './wishes.ts';
 
 /** Forgets those that are too old; how many. */
 export const dropOldRereads = async (sql: Queryable): Promise<number> => {
 	const { count } = await sql`
-		delete from rereads where made_at < clock_timestamp() - ${KEPT_MINUTES} * interval '1 minute'`;
+		delete from rereads where made_at < ${forgottenBefore(sql)}`;
 	return count;
 };
 
@@ -54,6 +51,7 @@ type RereadRow = {
 	readonly changes: number | null;
 	readonly isNewest: boolean;
 	readonly ageMs: number;
+	readonly worker: string | null;
 	readonly gen: number;
 	readonly askedAt: Instant | null;
 	readonly outcome: string | null;
@@ -67,12 +65,13 @@ export const readReread = async (
 ): Promise<Reread | null> => {
 	const [row] = await sql<RereadRow[]>`
 		select s.name, r.stage, r.why, r.found, r.changes, s.committed_gen <= r.gen as "isNewest",
-			(extract(epoch from clock_timestamp() - r.made_at) * 1000)::float8 as "ageMs",
+			(extract(epoch from clock_timestamp() - r.wished_at) * 1000)::float8 as "ageMs",
+			${takenBy(sql)} as worker,
 			r.gen, a.asked_at as "askedAt", a.outcome, a.plain_bytes as bytes
 		from rereads r
 		join sources s on s.id = r.source_id and s.key = ${key} and s.removed_at is null
 		left join raw_answers a on a.source_id = r.source_id and a.gen = r.gen
-		where r.id = ${id} and r.made_at > clock_timestamp() - ${KEPT_MINUTES} * interval '1 minute'`;
+		where r.id = ${id} and r.made_at > ${forgottenBefore(sql)}`;
 	if (row === undefined) return null;
 	const { gen, askedAt, outcome, bytes, ...rest } = row;
 	const isKept = askedAt !== null && outcome !== null && bytes !== null;
@@ -85,7 +84,8 @@ export const wishToApply = async (
 	{ key, id, by }: { readonly key: string; readonly id: RereadId; readonly by: Operator }
 ): Promise<void> => {
 	await sql`
-		update rereads r set stage = 'applying', wished_by = ${by}, tries = 0, taken_until = null
+		update rereads r set stage = 'applying', wished_by = ${by},
+			wished_at = clock_timestamp(), ${letGo(sql)}
 		from sources s
 		where r.id = ${id} and r.stage = 'read' and s.id = r.source_id and s.key = ${key}
 			and s.removed_at is null`;
@@ -105,26 +105,20 @@ export type ClaimedReread = {
 /** Those whose workers went away each time. */
 const failLost = async (sql: Queryable): Promise<void> => {
 	await sql`
-		update rereads set stage = 'failed', taken_until = null,
+		update rereads set stage = 'failed', ${letGo(sql)},
 			why = case when stage = 'applying' then 'unsure' else 'broken' end
-		where stage in ('reading', 'applying') and tries >= ${MOST_TRIES}
-			and taken_until <= clock_timestamp()`;
+		where stage in ('reading', 'applying') and ${isLost(sql)}`;
 };
 
-/** The next one that waits, for `leaseMs`; null = none does. */
-export const claimReread = async (
-	sql: Queryable,
-	leaseMs: number
-): Promise<ClaimedReread | null> => {
+/** The next one that waits; null = none does. */
+export const claimReread = async (sql: Queryable, taker: Taker): Promise<ClaimedReread | null> => {
 	await failLost(sql);
 	const [row] = await sql<ClaimedReread[]>`
-		update rereads r set tries = tries + 1,
-			taken_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+		update rereads r set ${taken(sql, taker)}
 		from sources s
 		where s.id = r.source_id and r.id = (
 			select id from rereads
-			where stage in ('reading', 'applying') and tries < ${MOST_TRIES}
-				and (taken_until is null or taken_until <= clock_timestamp())
+			where stage in ('reading', 'applying') and ${isFree(sql)}
 			order by made_at limit 1 for update skip locked)
 		returning r.id, r.source_id as "sourceId", s.key, r.gen, r.stage, r.wished_by as by,
 			r.tries > 1 as "isAgain"`;
@@ -144,7 +138,7 @@ export const finishReread = async (
 ): Promise<void> => {
 	const found = outcome.stage === 'read' ? JSON.stringify(outcome.found) : null;
 	await sql`
-		update rereads set stage = ${outcome.stage}, taken_until = null, tries = 0,
+		update rereads set stage = ${outcome.stage}, ${letGo(sql)},
 			found = coalesce(${found}::text::jsonb, found),
 			changes = ${outcome.stage === 'applied' ? outcome.changes : null}::integer,
 			why = ${outcome.stage === 'failed' ? outcome.why : null}

@@ -59,7 +59,32 @@ const openSlots = async (key: string): Promise<number> => {
 
 const rowOf = (page: Page, name: string) => page.locator('tr', { hasText: name });
 
-test('[E12][E4][E13] without scripts a source is tried, added, paused, resumed and removed', async () => {
+/** O22: the page of a try as it is while a worker has it, and that looking again asks nobody again. */
+const seeItWait = async (page: Page): Promise<void> => {
+	const { sql } = town.system.database;
+	const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+	const countDrafts = async () => (await sql`select id from source_drafts`).length;
+	const before = await countDrafts();
+	const [{ report } = { report: null }] = await sql<{ report: string }[]>`
+		select report::text as report from source_drafts where id = ${id}`;
+	await sql`
+		update source_drafts set report = null, taken_by = 'there:7',
+			taken_until = clock_timestamp() + interval '1 hour' where id = ${id}`;
+	await page.reload();
+	await page.getByText('A worker asks the source and reads').waitFor();
+	await page.getByText(/^Asked .* ago\. Worker: there:7\.$/).waitFor();
+	expect(await page.getByText(office.url).count()).toBe(1);
+	expect(await page.getByRole('button', { name: 'Save it and poll it' }).count()).toBe(0);
+	await page.getByRole('link', { name: 'Look again' }).click();
+	await page.getByText('Worker: there:7.').waitFor();
+	await sql`
+		update source_drafts set report = ${report}::text::jsonb, taken_until = null where id = ${id}`;
+	// By itself.
+	await page.getByText('It answered in full.').waitFor();
+	expect(await countDrafts()).toBe(before);
+};
+
+test('[E12][E4][E13][O22] without scripts a source is tried, added, paused, resumed and removed', async () => {
 	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }), {
 		javaScriptEnabled: false
 	});
@@ -78,6 +103,7 @@ test('[E12][E4][E13] without scripts a source is tried, added, paused, resumed a
 	await page.getByRole('button', { name: 'Try it' }).click();
 	await page.getByText('It answered in full.').waitFor();
 	expect(await openSlots('vendor-one')).toBe(0);
+	await seeItWait(page);
 	await page.getByRole('button', { name: 'Save it and poll it' }).click();
 	await page.waitForURL(/\/status$/);
 	await until(async () => (await openSlots('vendor-one')) > 0, { timeoutMs: 60_000 });
@@ -244,6 +270,11 @@ test('[E12] axe-core finds nothing, in both themes and widths', async () => {
 	await page.fill('#secret', 'a-key');
 	await page.getByRole('button', { name: 'Try it' }).click();
 	await page.getByText('It answered in full.').waitFor();
+	await look();
+	await town.system.database.sql`
+		update source_drafts set report = null, why = 'lost' where id = ${page.url().split('/').at(-1) ?? ''}`;
+	await page.reload();
+	await page.getByText('It could not be read').waitFor();
 	await look();
 	await page.goto(`${town.hub.url}/status/remove/${town.clinic.key}`);
 	await look();

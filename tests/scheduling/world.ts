@@ -14,8 +14,7 @@ import { createPhiCipher } from '#server/platform/phi.ts';
 import { createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { createHubApi, type HubApiDeps } from '#server/scheduling/hub-api.ts';
-import { createSourceDesk, type AskSource } from '#server/scheduling/source-desk.ts';
-import { silentFor } from '#workers/connectors/silent.ts';
+import { createSourceDesk } from '#server/scheduling/source-desk.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { mustClose } from '../support/leaks.ts';
 
@@ -158,11 +157,9 @@ export const phi = createPhiCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
 
 const keptSecrets = createSecretCipher(new Map([['k1', Buffer.alloc(32, 7)]]));
 
-/** A desk for sources over `sql`; what a try hears is `answer`. */
-export const makeDesk = (
-	sql: Sql,
-	ask: AskSource = async () => silentFor('unreachable', 'Nobody is there.', 0)
-) => createSourceDesk({ sql, secrets: keptSecrets, publish: () => {}, ask });
+/** A desk for sources over `sql`. */
+export const makeDesk = (sql: Sql) =>
+	createSourceDesk({ sql, secrets: keptSecrets, publish: () => {} });
 
 export const linkKey = Buffer.alloc(32, 5);
 

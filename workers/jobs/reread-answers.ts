@@ -2,7 +2,7 @@
 // confirmed. Here and not in a hub: a large answer takes seconds to parse.
 import { unreachable } from '#domain/result.ts';
 import { foundOf } from '#domain/reread.ts';
-import { MINUTE_MS, SECOND_MS } from '#domain/time.ts';
+import { MINUTE_MS } from '#domain/time.ts';
 import { logFault, type Log } from '#server/platform/log.ts';
 import { noteReplay } from '#server/store/operate-sources.ts';
 import {
@@ -14,11 +14,10 @@ import {
 import type { RawDeps } from './raw-keeper.ts';
 import type { Loop } from './repeat.ts';
 import { commitReread, rereadAnswer } from './replay-answer.ts';
+import { thisWorker, WISHES_EVERY_MS, workOff } from './wishes.ts';
 
 /** Longer than any reading takes. */
 const LEASE_MS = 3 * MINUTE_MS;
-const EVERY_MS = SECOND_MS;
-const MOST_PER_RUN = 20;
 
 type RereadDeps = RawDeps & { readonly log: Log };
 
@@ -56,28 +55,24 @@ const workOn = (deps: RereadDeps, claimed: ClaimedReread): Promise<RereadOutcome
 	}
 };
 
-/** O21: works off what is wished; how many. A fault of ours on one is kept at that one. */
-export const rereadWished = (deps: RereadDeps) => async (): Promise<number> => {
-	const { sql, log } = deps;
-	for (let done = 0; done < MOST_PER_RUN; done += 1) {
-		const claimed = await claimReread(sql, LEASE_MS);
-		if (claimed === null) return done;
-		const { sourceId, gen } = claimed;
-		let outcome: RereadOutcome;
-		try {
-			outcome = await workOn(deps, claimed);
-		} catch (error) {
-			logFault(log, 'reread_failed', error, { sourceId, gen });
-			outcome = { stage: 'failed', why: claimed.stage === 'applying' ? 'unsure' : 'broken' };
+/** O21: works off what is wished; how many. */
+export const rereadWished = (deps: RereadDeps) =>
+	workOff<ClaimedReread, RereadOutcome>({
+		claim: () => claimReread(deps.sql, { worker: thisWorker, leaseMs: LEASE_MS }),
+		work: (claimed) => workOn(deps, claimed),
+		onFault: ({ sourceId, gen, stage }, error) => {
+			logFault(deps.log, 'reread_failed', error, { sourceId, gen });
+			return { stage: 'failed', why: stage === 'applying' ? 'unsure' : 'broken' };
+		},
+		finish: async (claimed, outcome) => {
+			await finishReread(deps.sql, claimed, outcome);
+			const { sourceId, gen } = claimed;
+			deps.log.info('reread_done', { sourceId, gen });
 		}
-		await finishReread(sql, claimed, outcome);
-		log.info('reread_done', { sourceId, gen });
-	}
-	return MOST_PER_RUN;
-};
+	});
 
 export const rereadLoop = (deps: RereadDeps): Loop => ({
 	name: 'reread-answers',
-	everyMs: EVERY_MS,
+	everyMs: WISHES_EVERY_MS,
 	run: rereadWished(deps)
 });

@@ -36,13 +36,7 @@ const vendor = must(stages.find(({ format }) => format === 'vendor'));
 const key = 'read-again';
 const by = 'operator:page abc';
 
-const desk = () =>
-	createSourceDesk({
-		sql: database.sql,
-		secrets: cipher,
-		publish: () => {},
-		ask: () => Promise.reject(new Error('not asked'))
-	});
+const desk = () => createSourceDesk({ sql: database.sql, secrets: cipher, publish: () => {} });
 
 const { log, events } = createTestLog();
 /** One turn of a worker's loop. */
@@ -179,10 +173,11 @@ test('[O20] an answer that is kept no longer, or of another source, is not read'
 });
 
 /** A worker took it up, did `done`, and is seen no more. */
+const lost = { worker: 'lost', leaseMs: 60_000 };
 const loseWorker = async (done: () => Promise<unknown> = async () => null): Promise<void> => {
-	expect(await claimReread(database.sql, 60_000)).not.toBeNull();
+	expect(await claimReread(database.sql, lost)).not.toBeNull();
 	// Nobody else takes it up meanwhile.
-	expect(await claimReread(database.sql, 60_000)).toBeNull();
+	expect(await claimReread(database.sql, lost)).toBeNull();
 	await done();
 	await database.sql`update rereads set taken_until = clock_timestamp()`;
 };

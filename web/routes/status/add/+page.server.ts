@@ -21,7 +21,7 @@ export const actions: Actions = {
 		const by = operatorOf(locals);
 		const wish = readSourceForm(await request.formData());
 		if ('wrong' in wish) return fail(400, wish);
-		const draft = await locals.hub.sources.try(by, wish);
-		return redirect(303, `/status/add/${draft.id}`);
+		const id = await locals.hub.sources.try(by, wish);
+		return redirect(303, `/status/add/${id}`);
 	}
 };

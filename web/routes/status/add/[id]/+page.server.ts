@@ -1,4 +1,4 @@
-// What a tried source said, and the yes or no that follows.
+// A source that is tried: how far it is, what it said, and the yes or no that follows.
 import { error, fail, redirect, type Actions } from '@sveltejs/kit';
 import { refusals } from '#domain/refusals.ts';
 import { DraftId, givesNothing } from '#domain/source-desk.ts';
@@ -13,10 +13,12 @@ const idOf = ({ id }: Partial<Record<string, string>>): DraftId => {
 
 export const load: PageServerLoad = async ({ locals, params }) => {
 	operatorOf(locals);
-	const draft = await locals.hub.sources.readDraft(idOf(params));
-	if (!draft.ok) redirect(303, '/status/add');
-	const { id, settings, hasSecret, report } = draft.value;
-	return { id, name: settings.name, hasSecret, report, isEmpty: givesNothing(report) };
+	const found = await locals.hub.sources.readDraft(idOf(params));
+	if (!found.ok) redirect(303, '/status/add');
+	const { settings, ...draft } = found.value;
+	const { name, key, kind, url } = settings;
+	const isEmpty = draft.report !== null && givesNothing(draft.report);
+	return { name, key, kind, url, draft, isEmpty };
 };
 
 export const actions: Actions = {
