@@ -152,8 +152,7 @@ const openDoors = (parts: HubParts, opened: Opened, hub: HubApi): Doors => {
 		limits,
 		holds
 	});
-	const http = createHttpServer();
-	http.on('request', app);
+	const http = createHttpServer(app);
 	const live = createLiveServer({
 		http,
 		hub,

@@ -3,7 +3,6 @@ import { constants } from 'node:zlib';
 import compression from 'compression';
 import express from 'express';
 import type { Express, Request, RequestHandler, Response } from 'express';
-import helmet from 'helmet';
 import type { HubApi } from '#domain/api.ts';
 import type { Clock } from '#domain/time.ts';
 import { logFault } from '#server/platform/log.ts';
@@ -11,10 +10,11 @@ import type { Log } from '#server/platform/log.ts';
 import type { TakePush } from '#server/scheduling/take-push.ts';
 import { accessLog } from './access-log.ts';
 import { calendarRoutes } from './calendar-routes.ts';
+import { dataHeaders, isAsset, pageHeaders } from './headers.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { HealthParts } from './health-routes.ts';
 import { createQuota, defaultLimits, limitBy, limitHolds, refuseAsPage } from './limits.ts';
-import type { HttpLimits, Quota } from './limits.ts';
+import type { HttpLimits, Quota, RefuseLimited } from './limits.ts';
 import { mayChange } from './origin.ts';
 import type { OriginCheck } from './origin.ts';
 import { patientRoutes } from './patient-routes.ts';
@@ -49,47 +49,20 @@ const BODY_LIMIT = '16kb';
 const BROTLI_QUALITY = 5;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-const isAsset = (req: Request): boolean => req.path.startsWith('/_app/');
-
 const unlessAsset =
 	(middleware: RequestHandler): RequestHandler =>
 	(req, res, next) =>
 		isAsset(req) ? next() : middleware(req, res, next);
 
+const forReads =
+	(middleware: RequestHandler): RequestHandler =>
+	(req, res, next) =>
+		safeMethods.has(req.method) ? middleware(req, res, next) : next();
+
 const forChanges =
 	(middleware: RequestHandler): RequestHandler =>
 	(req, res, next) =>
 		safeMethods.has(req.method) ? next() : middleware(req, res, next);
-
-/**
- * Referrer-Policy is `same-origin`, not `no-referrer`: under the latter browsers send
- * `Origin: null` with a form, and every form would be refused as coming from elsewhere.
- * The pages set their own Content-Security-Policy, with a nonce per page.
- */
-const securityHeaders = (publicUrl: string): RequestHandler =>
-	helmet({
-		contentSecurityPolicy: false,
-		frameguard: { action: 'deny' },
-		referrerPolicy: { policy: 'same-origin' },
-		crossOriginResourcePolicy: { policy: 'same-origin' },
-		strictTransportSecurity: publicUrl.startsWith('https:')
-			? { maxAge: 63_072_000, includeSubDomains: false }
-			: false
-	});
-
-/** Scripts and styles cannot be framed: on a thin line each header of ten files counts. */
-const assetHeaders: RequestHandler = (req, res, next) => {
-	if (isAsset(req)) {
-		res.set({ 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' });
-	}
-	next();
-};
-
-/** An answer of the API is data: nothing in it may ever run or be framed. */
-const apiPolicy: RequestHandler = (_req, res, next) => {
-	res.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-	next();
-};
 
 const compress = (): RequestHandler =>
 	compression({
@@ -112,12 +85,33 @@ const checkOrigin = (isOurs: OriginCheck): RequestHandler =>
 	});
 
 const deviceOf = (req: Request): string => req.visitor.device;
+const addressOf = (req: Request): string => req.ip ?? 'unknown';
 
-const apiRouter = (changes: Quota): express.Router => {
+/** What every caller passes, of the API and of the pages: one count for both. */
+const createGuards = ({ hub, linkKey, clock, publicUrl, isOurOrigin, ...parts }: AppParts) => {
+	const limits = parts.limits ?? defaultLimits;
+	const session = { linkKey, clock, secure: publicUrl.startsWith('https:') };
+	const changes = createQuota('changes', limits.changes);
+	return {
+		/** How much one address may ask. */
+		address: limitBy(createQuota('address', limits.address), addressOf),
+		origin: checkOrigin(isOurOrigin),
+		session: sessionMiddleware(session, hub),
+		holds: forChanges(limitHolds(parts.holds ?? createQuota('holds', limits.holds), addressOf)),
+		/** How much one device may change. */
+		changes: (refuseLimited?: RefuseLimited) =>
+			forChanges(limitBy(changes, deviceOf, refuseLimited)),
+		enter: [limitBy(createQuota('enter', limits.enter), addressOf), enterRoute(session)]
+	};
+};
+
+type Guards = ReturnType<typeof createGuards>;
+
+/** What is answered to a change is short, and often one of many: only what is read is compressed. */
+const apiRouter = (guards: Guards): express.Router => {
 	const router = express.Router();
-	router.use(apiPolicy);
-	router.use(forChanges(limitBy(changes, deviceOf)));
-	router.use(express.json({ limit: BODY_LIMIT }));
+	router.use(forReads(compress()), guards.address, guards.origin, guards.session, guards.holds);
+	router.use(guards.changes(), express.json({ limit: BODY_LIMIT }));
 	router.use(slotsRoutes(), patientRoutes(), staffRoutes());
 	router.use(notFound);
 	return router;
@@ -135,38 +129,33 @@ const hearPages =
 	};
 
 export const createApp = (parts: AppParts): Express => {
-	const { hub, log, clock, linkKey, publicUrl, pages } = parts;
+	const { hub, log, publicUrl, pages } = parts;
 	const limits = parts.limits ?? defaultLimits;
-	const changes = createQuota('changes', limits.changes);
-	const holds = parts.holds ?? createQuota('holds', limits.holds);
-	const session = { linkKey, clock, secure: publicUrl.startsWith('https:') };
-	const addressOf = (req: Request): string => req.ip ?? 'unknown';
+	const guards = createGuards(parts);
+	const asData = dataHeaders(publicUrl);
 
 	const app = express();
 	app.disable('x-powered-by');
 	app.disable('etag');
 	app.set('trust proxy', parts.trustProxy);
-	app.use(accessLog(log), assetHeaders, unlessAsset(securityHeaders(publicUrl)), tellScheme);
-	app.use(healthRoutes(parts.health));
+	app.use(accessLog(log));
 	const door = {
 		take: parts.takePush,
 		pushes: createQuota('pushes', limits.pushes),
 		wrong: createQuota('wrongPushes', limits.wrongPushes),
 		addressOf
 	};
-	app.use('/api/v1/push', apiPolicy, pushRoutes(door));
-	app.use(compress());
-	app.use(unlessAsset(limitBy(createQuota('address', limits.address), addressOf)));
-	app.use('/calendar', apiPolicy, calendarRoutes(hub));
-	app.use(checkOrigin(parts.isOurOrigin));
-	const doors = createQuota('enter', limits.enter);
-	app.get('/enter', limitBy(doors, addressOf), enterRoute(session));
-	app.use(unlessAsset(sessionMiddleware(session, hub)));
-	app.use(forChanges(limitHolds(holds, addressOf)));
+	app.use('/api/v1/push', asData, pushRoutes(door));
+	app.use('/api/v1', asData, apiRouter(guards));
+	app.use(pageHeaders(publicUrl), healthRoutes(parts.health), compress());
+	app.use(unlessAsset(guards.address));
+	app.use('/calendar', asData, calendarRoutes(hub));
+	app.use(guards.origin);
+	app.get('/enter', guards.enter);
+	app.use(unlessAsset(guards.session), guards.holds);
 	app.get('/problems/:reason', problemPage);
-	app.use('/api/v1', apiRouter(changes));
 	if (pages !== null) {
-		app.use(forChanges(limitBy(changes, deviceOf, refuseAsPage)), hearPages(parts), pages);
+		app.use(tellScheme, guards.changes(refuseAsPage), hearPages(parts), pages);
 	}
 	app.use(notFound);
 	app.use(createFaultHandler(log, parts.isUnavailable));

@@ -6,6 +6,7 @@ const MAX_HEADER_CHARACTERS = 8_192;
 /** The first cookie of that name, or null. */
 export const readCookie = (header: string | undefined, name: string): string | null => {
 	if (header === undefined || header.length > MAX_HEADER_CHARACTERS) return null;
+	if (!header.includes(name)) return null;
 	for (const part of header.split(';')) {
 		const [key = '', ...value] = part.split('=');
 		if (key.trim() === name) return value.join('=').trim();

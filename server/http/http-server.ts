@@ -1,6 +1,7 @@
 // The bare HTTP server under Express and Socket.IO: its timeouts, its port and its end.
-import { createServer } from 'node:http';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
+import type { Express } from 'express';
 import type { Config } from '#server/platform/config.ts';
 
 export const listen = (
@@ -16,8 +17,20 @@ export const listen = (
 		});
 	});
 
-export const createHttpServer = (): HttpServer => {
-	const http = createServer();
+/**
+ * Express gives each request and response its own prototype, which is slow on an object that is in
+ * use already. Here they are born with it: setting it again is nothing.
+ */
+const createServerOf = (app: Express): HttpServer => {
+	class AppRequest extends IncomingMessage {}
+	class AppResponse extends ServerResponse<AppRequest> {}
+	app.request = Object.setPrototypeOf(AppRequest.prototype, app.request);
+	app.response = Object.setPrototypeOf(AppResponse.prototype, app.response);
+	return createServer({ IncomingMessage: AppRequest, ServerResponse: AppResponse }, app);
+};
+
+export const createHttpServer = (app: Express): HttpServer => {
+	const http = createServerOf(app);
 	// A slow line may take its time; a connection that never finishes a request may not.
 	http.headersTimeout = 15_000;
 	http.requestTimeout = 60_000;

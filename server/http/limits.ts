@@ -1,6 +1,6 @@
 // Rate limits of the HTTP side, per device and per address, in this process's memory: a Redis that
 // is away can neither open nor shut the door.
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import type { HubApi } from '#domain/api.ts';
 import { refuse } from '#domain/result.ts';
@@ -113,6 +113,7 @@ const NETWORK_GROUPS = 4;
 
 /** X20: an IPv4 address, or the /64 of an IPv6 address: all of it belongs to one subscriber. */
 export const networkOf = (address: string): string => {
+	if (isIPv4(address)) return address;
 	const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 	if (!isIPv6(plain)) return plain;
 	const [head = '', tail = ''] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
@@ -120,11 +121,6 @@ export const networkOf = (address: string): string => {
 	const [left, right] = [groupsOf(head), groupsOf(tail)];
 	const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
 	return `${[...left, ...zeros, ...right].slice(0, NETWORK_GROUPS).join(':')}::/64`;
-};
-
-const withPlaceHold = (hub: HubApi, placeHold: HubApi['placeHold']): HubApi => {
-	const limited: HubApi = Object.create(hub, { placeHold: { value: placeHold } });
-	return limited;
 };
 
 /** X20: whoever places a hold through this request, the API or a page, is counted by network. */
@@ -138,6 +134,7 @@ export const limitHolds =
 			res.set('Retry-After', String(waitSOf(state)));
 			return refuse('too_many_requests', { 'violated-policies': [name] });
 		};
-		req.hub = withPlaceHold(hub, placeHold);
+		req.hub = Object.create(hub);
+		req.hub.placeHold = placeHold;
 		next();
 	};

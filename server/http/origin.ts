@@ -17,9 +17,9 @@ const MAX_ORIGIN_CHARACTERS = 300;
 
 /** The origin as a browser writes it, or null: no path, no user, no `null`, lower case. */
 const plainOrigin = (text: string): string | null => {
-	if (text.length > MAX_ORIGIN_CHARACTERS || !URL.canParse(text)) return null;
-	const { origin, protocol } = new URL(text);
-	return (protocol === 'http:' || protocol === 'https:') && origin === text ? origin : null;
+	const url = text.length > MAX_ORIGIN_CHARACTERS ? null : URL.parse(text);
+	if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return null;
+	return url.origin === text ? text : null;
 };
 
 /** X1: exactly one of ours; scheme, host and port must all be equal. */
@@ -31,7 +31,7 @@ export const createOriginCheck = ({ publicUrl, allowedOrigins }: OriginRules) =>
 		if (known.has(plain)) return true;
 		const own =
 			headers.host === undefined ? null : `${secure ? 'https' : 'http'}://${headers.host}`;
-		return own !== null && URL.canParse(own) && new URL(own).origin === plain;
+		return own !== null && (own === plain || URL.parse(own)?.origin === plain);
 	};
 };
 

@@ -12,14 +12,44 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** Seconds to wait when the hub is busy, restarting or without its database. */
 const RETRY_AFTER_S = 5;
 
+/** Names are words of ours: they stand in JSON as they are. */
 type Extensions = Readonly<Record<string, unknown>>;
 
 export const isRefusalReason = (text: string): text is RefusalReason =>
 	Object.hasOwn(refusals, text);
 
-const titleOf = (reason: RefusalReason): string => {
+const titleOf = (reason: string): string => {
 	const words = reason.replaceAll('_', ' ');
 	return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+};
+
+/** Each reason's problem, written out once, without its first brace: extensions may come before. */
+const problems = new Map<string, string>(
+	Object.entries(refusals).map(([reason, { status, text: detail }]) => {
+		const type = `/problems/${reason.replaceAll('_', '-')}`;
+		const problem = { type, title: titleOf(reason), status, detail, reason };
+		return [reason, JSON.stringify(problem).slice(1)];
+	})
+);
+
+const writtenLists = new WeakMap<readonly unknown[], string>();
+
+/** All who lose a race are offered the same list (B10): it is written out for the first of them. */
+const writeList = (list: readonly unknown[]): string => {
+	const known = writtenLists.get(list);
+	if (known !== undefined) return known;
+	const text = JSON.stringify(list);
+	writtenLists.set(list, text);
+	return text;
+};
+
+const writeProblem = (reason: RefusalReason, extensions: Extensions): string => {
+	let text = '{';
+	for (const [name, value] of Object.entries(extensions)) {
+		if (value === undefined) continue;
+		text += `"${name}":${Array.isArray(value) ? writeList(value) : JSON.stringify(value)},`;
+	}
+	return text + problems.get(reason);
 };
 
 /** X6: `type` is a page of ours per reason, `detail` the table's sentence. */
@@ -28,11 +58,9 @@ export const sendRefusal = (
 	reason: RefusalReason,
 	extensions: Extensions = {}
 ): void => {
-	const { status, text } = refusals[reason];
+	const { status } = refusals[reason];
 	if (status === 503) res.set('Retry-After', String(RETRY_AFTER_S));
-	const type = `/problems/${reason.replaceAll('_', '-')}`;
-	const problem = { type, title: titleOf(reason), status, detail: text, reason };
-	const body = JSON.stringify({ ...extensions, ...problem });
+	const body = writeProblem(reason, extensions);
 	res.statusCode = status;
 	res.setHeader('Cache-Control', 'no-store');
 	res.setHeader('Content-Type', `${PROBLEM_TYPE}; charset=utf-8`);

@@ -18,28 +18,37 @@ const TAKEN_LATELY_MS = 60_000;
 const MAX_TAKEN = 10_000;
 /** Wishes looked at by one statement. */
 const MAX_LOOK = 200;
+/** Looks under way at a time: one that hangs on a dead line must not keep everybody waiting. */
+const MAX_LOOKS = 2;
 
 type Look = { readonly wish: HoldWish; readonly tell: (taken: Promise<boolean>) => void };
 
-/** Whoever asks in one turn of the event loop is looked at in one statement. */
+/**
+ * Whoever asks in one turn of the event loop is looked at in one statement, and whoever asks while
+ * `MAX_LOOKS` of them are under way in the next one (H46): the larger a crowd, the fewer statements
+ * for each of it.
+ */
 const lookTogether = (readTaken: Deps['readTaken']): ((wish: HoldWish) => Promise<boolean>) => {
-	let waiting: Look[] = [];
+	const waiting: Look[] = [];
+	let underWay = 0;
 	const look = (looks: readonly Look[]): void => {
-		const answers = readTaken(looks.map(({ wish }) => wish));
+		underWay += 1;
+		const answers = readTaken(looks.map(({ wish }) => wish)).finally(() => {
+			underWay -= 1;
+			lookAtAll();
+		});
 		for (const [index, { tell }] of looks.entries()) {
 			tell(answers.then((taken) => taken[index] === true));
 		}
 	};
 	const lookAtAll = (): void => {
-		const looks = waiting;
-		waiting = [];
-		for (let from = 0; from < looks.length; from += MAX_LOOK) {
-			look(looks.slice(from, from + MAX_LOOK));
+		for (let free = MAX_LOOKS - underWay; free > 0 && waiting.length > 0; free -= 1) {
+			look(waiting.splice(0, MAX_LOOK));
 		}
 	};
 	return (wish) =>
 		new Promise((tell) => {
-			if (waiting.length === 0) setImmediate(lookAtAll);
+			if (waiting.length === 0 && underWay < MAX_LOOKS) setImmediate(lookAtAll);
 			waiting.push({ wish, tell });
 		});
 };

@@ -193,6 +193,20 @@ const createCountingHub = () => {
 
 const holdCommand = () => JSON.stringify({ slotId: 1, requestId: crypto.randomUUID() });
 
+const nearest = Array.from({ length: 5 }, (_, index) => ({
+	name: `${'Dr. "Ö" '.repeat(40)}${index}`,
+	left: undefined
+}));
+
+/** A hub whose every time is taken; the same nearest times are offered to everybody. */
+const createRaceHub = (): HubApi => {
+	const hub: unknown = {
+		placeHold: async () => refuse('slot_taken', { by: 'o\'clock "then"', left: undefined }),
+		nearestOpen: async () => nearest
+	};
+	return hub as HubApi;
+};
+
 test('[X20] a new cookie per request does not get round the quota of holds of one address', async () => {
 	const { hub, placed } = createCountingHub();
 	const limits = { ...defaultLimits, holds: { quota: 2, windowS: 60 } };
@@ -279,6 +293,61 @@ test('[X13] every answer forbids framing and sniffing and keeps its address to i
 	expect((await plain.get('/healthz')).headers.get('strict-transport-security')).toBeNull();
 	const { headers } = await get('/api/v1/codes');
 	expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+});
+
+test('[X25] an answer of the API carries what data needs, and what only documents heed not', async () => {
+	const { get } = await serve({ pages: (_req, res) => void res.send('page') });
+	const documentsOnly = [
+		'cross-origin-opener-policy',
+		'origin-agent-cluster',
+		'x-download-options'
+	];
+	const sent = async (path: string) => {
+		const { headers } = await get(path);
+		return documentsOnly.filter((name) => headers.has(name));
+	};
+	expect([await sent('/api/v1/codes'), await sent('/api/v1/nothing')]).toEqual([[], []]);
+	expect(await sent('/board')).toEqual(documentsOnly);
+	const unknown = await get('/api/v1/nothing');
+	expect([unknown.status, unknown.headers.get('cache-control')]).toEqual([404, 'no-store']);
+	expect(unknown.headers.get('cross-origin-resource-policy')).toBe('same-origin');
+});
+
+test('[X25] what is read from the API is compressed, the answer to a change is not', async () => {
+	const { get } = await serve({ hub: createRaceHub() });
+	const init = { headers: { 'accept-encoding': 'gzip', 'content-type': 'application/json' } };
+	const read = await get('/api/v1/codes', init);
+	expect([read.headers.get('content-encoding'), read.headers.get('vary')]).toEqual([
+		'gzip',
+		'Accept-Encoding'
+	]);
+	const change = await get('/api/v1/holds', { ...init, method: 'POST', body: holdCommand() });
+	expect([change.status, change.headers.get('content-encoding')]).toEqual([409, null]);
+	expect(Number(change.headers.get('content-length'))).toBeGreaterThan(1_024);
+});
+
+test('[X26] all who lose a race are told the same times, in the same fields', async () => {
+	const { get } = await serve({ hub: createRaceHub() });
+	const json = { 'content-type': 'application/json' };
+	const lose = async () => {
+		const reply = await get('/api/v1/holds', {
+			method: 'POST',
+			headers: json,
+			body: holdCommand()
+		});
+		return await reply.json();
+	};
+	const { status, text } = refusals.slot_taken;
+	const told = {
+		nearest: nearest.map(({ name }) => ({ name })),
+		by: 'o\'clock "then"',
+		type: '/problems/slot-taken',
+		title: 'Slot taken',
+		status,
+		detail: text,
+		reason: 'slot_taken'
+	};
+	expect([await lose(), await lose()]).toEqual([told, told]);
 });
 
 test('[X13] an event stream is not compressed, and leaves at once', async () => {

@@ -79,6 +79,63 @@ test('[H44] a time found taken is looked at for a minute, then fought for again'
 	expect([desk.decided.length, desk.looks]).toEqual([2, [1]]);
 });
 
+/** A hub whose looks are answered by hand, one after the other; nobody has a place. */
+const createSlowDesk = async () => {
+	const looks: { size: number; answer: () => void; fail: () => void }[] = [];
+	const place = crowdedHolds({
+		decide: async () => ({ outcome: 'slot_taken' }),
+		readTaken: (wishes) =>
+			new Promise((resolve, reject) => {
+				looks.push({
+					size: wishes.length,
+					answer: () => resolve(wishes.map(() => true)),
+					fail: () => reject(new Error('cut'))
+				});
+			})
+	});
+	await place(wishFor(1));
+	/** Many who ask in one turn; resolves when their statement, if there is one, is under way. */
+	const crowd = async (count: number) => {
+		const answers = Promise.allSettled(wishesFor(1, count).map(place));
+		await turn();
+		return { answers };
+	};
+	return { crowd, looks, sizes: () => looks.map(({ size }) => size) };
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const countOf = (answers: readonly PromiseSettledResult<PlacedHold>[], status: string): number =>
+	answers.filter((answer) => answer.status === status).length;
+
+test('[H46] who asks while two looks are under way is looked at with all others who do', async () => {
+	const { crowd, looks, sizes } = await createSlowDesk();
+	const crowds = [await crowd(3), await crowd(4), await crowd(5), await crowd(6)];
+	expect(sizes()).toEqual([3, 4]);
+	looks[1]?.answer();
+	await turn();
+	expect(sizes()).toEqual([3, 4, 11]);
+	expect(countOf((await crowds[1]?.answers) ?? [], 'fulfilled')).toBe(4);
+	looks[2]?.answer();
+	await Promise.all([crowds[2]?.answers, crowds[3]?.answers]);
+	// The first one hangs still; a newcomer does not wait for it.
+	await crowd(1);
+	expect(sizes()).toEqual([3, 4, 11, 1]);
+});
+
+test('[H46] a look that fails fails for those it looked at, and the next one begins', async () => {
+	const { crowd, looks, sizes } = await createSlowDesk();
+	const [first, , last] = [await crowd(2), await crowd(2), await crowd(250)];
+	looks[0]?.fail();
+	expect(countOf(await first.answers, 'rejected')).toBe(2);
+	expect(sizes()).toEqual([2, 2, 200]);
+	looks[1]?.answer();
+	looks[2]?.answer();
+	await turn();
+	expect(sizes()).toEqual([2, 2, 200, 50]);
+	looks[3]?.answer();
+	expect(countOf(await last.answers, 'fulfilled')).toBe(250);
+});
+
 test('[H45] whom the look does not refuse is decided: places left, or a time that came back', async () => {
 	const places: Record<number, number> = { 1: 3 };
 	const desk = createDesk(places);
