@@ -12,7 +12,8 @@ const LEAST_TARGET_PX = 44;
 export const desktop = { width: 1280, height: 800 };
 
 /** What a browser says when an answer was an honest refusal or the line was cut on purpose. */
-const expected = /Failed to load resource|net::ERR_|WebSocket connection/;
+const expected =
+	/Failed to load resource|TypeError: Failed to fetch|net::ERR_|WebSocket connection/;
 
 export type Window = { readonly page: Page; readonly context: BrowserContext };
 

@@ -200,7 +200,7 @@ test('[U28] with data saver on there is no live link until it is asked for', asy
 	await context.close();
 });
 
-test('[U29] a cut line is told, and caught up with when it is back', async () => {
+test('[U29][U45] a cut line is told, also to who taps, and caught up with when it is back', async () => {
 	const { page, context } = await browser.open(town.board);
 	await untilLive(page);
 	const shown = page.locator('.provider button.time:not([aria-disabled])').first();
@@ -213,6 +213,12 @@ test('[U29] a cut line is told, and caught up with when it is back', async () =>
 	await untilLive(page);
 	await page.locator(`button[name=slot][value="${slotId}"] s`).waitFor();
 	town.clinic.setSlotStatus(await town.clinicSlotOf(Number(slotId)), 'free');
+	await context.setOffline(true);
+	await page.locator('.provider button.time:not([aria-disabled])').last().click();
+	await page.getByRole('heading', { name: 'That did not get through' }).waitFor();
+	await context.setOffline(false);
+	await page.getByRole('link', { name: 'Check again' }).click();
+	await untilLive(page);
 	await context.close();
 });
 
