@@ -3,7 +3,7 @@
 import type { Coverage } from './coverage.ts';
 import type { AlertNotice, AlertSubscription } from './alert.ts';
 import type { Board, BoardQuery, ScheduleCard } from './board.ts';
-import type { BookingView, ClinicSnapshot } from './booking.ts';
+import type { BookingView, ClinicSnapshot, ComingVisit } from './booking.ts';
 import type { ClinicSchedule, Closing } from './closing.ts';
 import type {
 	CancelBooking,
@@ -95,6 +95,8 @@ export type HubApi = {
 		device: DeviceKey,
 		bookingId: BookingId
 	): Promise<Result<BookingView, 'booking_unknown'>>;
+	/** U41: visits made on this device that are not over and not off, soonest first, at most 20. */
+	listVisits(device: DeviceKey): Promise<readonly ComingVisit[]>;
 	/** Waits up to `withinMs` for the clinic's answer, then tells what is known. */
 	awaitBooking(
 		device: DeviceKey,

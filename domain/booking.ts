@@ -101,6 +101,9 @@ export type BookingView = {
 	readonly sequence: number;
 };
 
+/** U41: a visit to come, as its device finds it again: neither who nor what it is about. */
+export type ComingVisit = Pick<BookingView, 'id' | 'state' | 'startsAt' | 'zone'>;
+
 /** One line of the provider console. Names come from encrypted rows; each read is audited. */
 export type ClinicBooking = {
 	readonly bookingId: BookingId;

@@ -24,7 +24,7 @@ import {
 	releaseHold
 } from './place-hold.ts';
 import { nearestOpen, readBoard, readSchedules, readSlot } from './read-board.ts';
-import { awaitBooking, calendarFile, readBooking } from './read-booking.ts';
+import { awaitBooking, calendarFile, listVisits, readBooking } from './read-booking.ts';
 import { acknowledgeBooking, readClinic } from './read-clinic.ts';
 import { readCoverage } from './read-coverage.ts';
 import { readStatus } from './read-status.ts';
@@ -99,6 +99,7 @@ export const createHubApi = (deps: HubApiDeps): HubApi => {
 		checkManageLink: checkManageLink(deps),
 		openManageLink: openManageLink(deps),
 		readBooking: readBooking(deps),
+		listVisits: listVisits(deps),
 		awaitBooking: awaitBooking(deps),
 		calendarFile: calendarFile(deps),
 		subscribeAlert: subscribeAlert(deps),

@@ -1,11 +1,11 @@
 // What became of a booking, for the device that made it.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { BookingState, BookingView } from '#domain/booking.ts';
+import type { BookingState, BookingView, ComingVisit } from '#domain/booking.ts';
 import type { BookingId, DeviceKey } from '#domain/ids.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import type { Clock } from '#domain/time.ts';
 import type { Sql } from '../platform/postgres.ts';
-import { readBookingView } from '../store/booking-view.ts';
+import { readBookingView, readComingVisits } from '../store/booking-view.ts';
 import { makeCalendarFile } from './calendar-file.ts';
 
 type Deps = { readonly sql: Sql };
@@ -17,6 +17,11 @@ export const readBooking =
 		const view = await readBookingView(sql, device, bookingId);
 		return view === null ? refuse('booking_unknown') : ok(view);
 	};
+
+export const listVisits =
+	({ sql }: Deps) =>
+	(device: DeviceKey): Promise<readonly ComingVisit[]> =>
+		readComingVisits(sql, device);
 
 /** Nobody is kept waiting longer, ms. */
 export const MAX_AWAIT_MS = 8_000;

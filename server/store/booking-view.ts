@@ -1,5 +1,5 @@
 // What the owner of a booking sees of it.
-import type { BookingView } from '#domain/booking.ts';
+import type { BookingView, ComingVisit } from '#domain/booking.ts';
 import type { BookingId, DeviceKey } from '#domain/ids.ts';
 import type { Queryable } from '../platform/postgres.ts';
 
@@ -39,3 +39,13 @@ export const readBookingView = (
 	bookingId: BookingId
 ): Promise<BookingView | null> =>
 	readViewOf(sql, sql`b.id = ${bookingId} and is_of_device(b.id, b.device_key, ${device})`);
+
+/** The visits of a device that are not over and not off, soonest first, at most 20. */
+export const readComingVisits = (sql: Queryable, device: DeviceKey): Promise<ComingVisit[]> =>
+	sql<ComingVisit[]>`
+		select b.id, b.shown_state as state, c.zone,
+			(extract(epoch from b.starts_at) * 1000)::bigint as "startsAt"
+		from bookings b join schedules c on c.id = b.schedule_id
+		where b.device_key = ${device} and b.ends_at > clock_timestamp()
+			and b.shown_state not in ('rejected', 'cancelled')
+		order by b.starts_at, b.id limit 20`;

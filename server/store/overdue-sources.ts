@@ -5,6 +5,7 @@ import type { Queryable } from '../platform/postgres.ts';
 
 export type OverdueSource = {
 	readonly id: SourceId;
+	readonly key: string;
 	/** Since its last complete or partial answer, ms; null = it never answered. */
 	readonly ageMs: number | null;
 	readonly failures: number;
@@ -23,7 +24,7 @@ export const listOverdueSources = async (
 	limit: number
 ): Promise<OverdueSource[]> => {
 	const rows = await sql<OverdueSource[]>`
-		select sources.id, failures,
+		select sources.id, sources.key, failures,
 			(extract(epoch from clock_timestamp() - good_at) * 1000)::bigint as "ageMs"
 		from (select *, greatest(o.checked_at, o.near_checked_at) as good_at from sources o) as sources
 			left join poll_estimates e on e.source_id = sources.id

@@ -7,10 +7,13 @@ import { violationsOf } from '../support/axe.ts';
 import { mustClose } from '../support/leaks.ts';
 
 const phone = { width: 360, height: 740 };
+const narrow = { width: 320, height: 640 };
+const LEAST_TARGET_PX = 44;
 export const desktop = { width: 1280, height: 800 };
 
 /** What a browser says when an answer was an honest refusal or the line was cut on purpose. */
-const expected = /Failed to load resource|net::ERR_|WebSocket connection/;
+const expected =
+	/Failed to load resource|TypeError: Failed to fetch|net::ERR_|WebSocket connection/;
 
 export type Window = { readonly page: Page; readonly context: BrowserContext };
 
@@ -62,8 +65,24 @@ export const createTestBrowser = async (): Promise<TestBrowser & AsyncDisposable
 	});
 };
 
+/** U43: what does not fit a narrow phone, or is too small for a thumb. */
+const crampedOn = (page: Page): Promise<string[]> =>
+	page.evaluate((least) => {
+		const found: string[] = [];
+		const { clientWidth, scrollWidth } = document.documentElement;
+		if (scrollWidth > clientWidth) found.push(`${scrollWidth} px wide`);
+		for (const one of document.querySelectorAll('a, button, select, summary')) {
+			const { width, height } = one.getBoundingClientRect();
+			// Nobody sees a box that waits for the focus, or one that is cut away.
+			if (width === 0 || getComputedStyle(one).position === 'absolute') continue;
+			if (height < least) found.push(`${Math.round(height)} px high: ${one.textContent.trim()}`);
+		}
+		return found;
+	}, LEAST_TARGET_PX);
+
 /**
- * What axe-core finds on this page in both themes and in both widths. No script of ours asks for
+ * What axe-core finds on this page in both themes and in both widths, and what is cramped on the
+ * narrowest phone. No script of ours asks for
  * either, so the page is not loaded again for each: only the style sheet answers.
  */
 export const violationsEverywhere = async (page: Page): Promise<string[]> => {
@@ -76,6 +95,8 @@ export const violationsEverywhere = async (page: Page): Promise<string[]> => {
 			found.push(...each.map((one) => `${viewport.width} px, ${colorScheme}: ${one}`));
 		}
 	}
+	await page.setViewportSize(narrow);
+	found.push(...(await crampedOn(page)).map((one) => `${narrow.width} px: ${one}`));
 	await page.setViewportSize(phone);
 	await page.emulateMedia({ colorScheme: null });
 	return found;

@@ -201,7 +201,7 @@ test('[J29][J30] a clinic declines a visit on its console; on paper stands only 
 	await staff.page.reload();
 	const card = staff.page.locator(`[data-booking="${id}"]`);
 	await card.getByText('Decline', { exact: true }).click();
-	await card.getByText('A call is kinder.').waitFor();
+	await card.getByText('so please call.').waitFor();
 	const button = card.getByRole('button', { name: 'Yes, decline it' });
 	const box = await button.boundingBox();
 	expect(box?.height).toBeGreaterThanOrEqual(48);

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 describe('[U19] axe-core in both themes, as wide as a phone and as a desk', () => {
-	test('[U19] every screen', async () => {
+	test('[U19][U43] every screen', async () => {
 		const { page, context } = await browser.open(`${town.hub.url}/`);
 		const seen: string[] = await violationsEverywhere(page);
 		const look = async (path: string): Promise<void> => {
@@ -57,7 +57,7 @@ describe('[U19] axe-core in both themes, as wide as a phone and as a desk', () =
 		await context.close();
 	}, 480_000);
 
-	test('[U19] the pages of a booked visit', async () => {
+	test('[U19][U43] the pages of a booked visit', async () => {
 		const { page, context } = await browser.open(town.board);
 		const seen: string[] = [];
 		const look = async (): Promise<void> => {
@@ -200,7 +200,7 @@ test('[U28] with data saver on there is no live link until it is asked for', asy
 	await context.close();
 });
 
-test('[U29] a cut line is told, and caught up with when it is back', async () => {
+test('[U29][U45] a cut line is told, also to who taps, and caught up with when it is back', async () => {
 	const { page, context } = await browser.open(town.board);
 	await untilLive(page);
 	const shown = page.locator('.provider button.time:not([aria-disabled])').first();
@@ -213,6 +213,12 @@ test('[U29] a cut line is told, and caught up with when it is back', async () =>
 	await untilLive(page);
 	await page.locator(`button[name=slot][value="${slotId}"] s`).waitFor();
 	town.clinic.setSlotStatus(await town.clinicSlotOf(Number(slotId)), 'free');
+	await context.setOffline(true);
+	await page.locator('.provider button.time:not([aria-disabled])').last().click();
+	await page.getByRole('heading', { name: 'That did not get through' }).waitFor();
+	await context.setOffline(false);
+	await page.getByRole('link', { name: 'Check again' }).click();
+	await untilLive(page);
 	await context.close();
 });
 
@@ -243,7 +249,7 @@ test('[H43][H2] who holds a time that the clinic gives away is told at once, wit
 	await context.close();
 });
 
-test('[U21] times of a source that fell silent are marked old and say what happens', async () => {
+test('[U21][U42][U44] times of a source that fell silent are marked old, then not known, and never called none', async () => {
 	const { sql } = town.system.database;
 	town.clinic.setFault({ kind: 'http_500' });
 	await until(async () => {
@@ -255,8 +261,14 @@ test('[U21] times of a source that fell silent are marked old and say what happe
 	const { page, context } = await browser.open(town.board);
 	await page.locator('.stale').first().waitFor();
 	expect(await page.locator('.stale').first().innerText()).toMatch(
-		/old: checked 20 min ago. These times may be gone. We check again when you hold one./
+		/old: checked 20 min ago. These times may be gone. You will know when you book./
 	);
+	expect(await page.locator('.dayhead .muted').first().innerText()).toMatch(/^\d+ times? shown$/);
+	await sql`update sources set checked_at = clock_timestamp() - interval '40 minutes'`;
+	await page.reload();
+	await page.getByRole('heading', { name: 'We could not check' }).waitFor();
+	await page.getByText(/^\d+ providers? we could not check$/).waitFor();
+	expect(await page.getByText('no open time now').count()).toBe(0);
 	town.clinic.setFault(null);
 	await context.close();
 });

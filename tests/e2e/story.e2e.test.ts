@@ -151,7 +151,7 @@ test('[H17] who holds a second time that overlaps is told of the first', async (
 	await context.close();
 });
 
-test('[U17] without JavaScript a person searches, holds, confirms and sees the visit booked', async () => {
+test('[U17][U41] without JavaScript a person searches, holds, confirms, sees the visit booked and finds it again', async () => {
 	const before = town.clinic.appointments().length;
 	const { page, context } = await browser.open(`${town.hub.url}/`, { javaScriptEnabled: false });
 	const search = new URLSearchParams(town.search);
@@ -170,6 +170,10 @@ test('[U17] without JavaScript a person searches, holds, confirms and sees the v
 		return (await page.locator('h1').innerText()) === 'Your visit is booked';
 	});
 	expect(town.clinic.appointments().length).toBe(before + 1);
+	const visit = new URL(page.url()).pathname;
+	await page.goto(`${town.hub.url}/`);
+	await page.getByRole('region', { name: 'Your visits' }).getByRole('link').click();
+	expect(new URL(page.url()).pathname).toBe(visit);
 	await context.close();
 });
 

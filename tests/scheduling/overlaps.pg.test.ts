@@ -1,7 +1,7 @@
 // What a device has already at the time of a hold: told, and nothing forbidden.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
-import type { DeviceKey, SlotId } from '#domain/ids.ts';
+import type { BookingId, DeviceKey, SlotId } from '#domain/ids.ts';
 import { HOUR_MS, MINUTE_MS } from '#domain/time.ts';
 import { createWorld, makeConfirm, makeDevice, makeRequest, type World } from './world.ts';
 
@@ -56,4 +56,31 @@ test('[H17] a confirmed visit counts, with who it is with; what was let go or is
 	const { name, startsAt } = must(row, 'booking');
 	expect(overlaps).toEqual([{ kind: 'booked', startsAt, practitionerName: name }]);
 	expect(await world.api.listOverlaps(makeDevice(), holdId)).toEqual([]);
+});
+
+test('[U41] a device finds its visits to come, soonest first: none that is over, off or another’s', async () => {
+	const device = makeDevice();
+	const book = async (inMs: number): Promise<BookingId> => {
+		const schedule = await world.addSchedule(world.sourceId);
+		const holdId = await hold(device, await world.addSlot(schedule, { inMs }));
+		const made = await world.api.confirmBooking(device, makeConfirm(holdId));
+		if (!made.ok) throw new Error(made.reason);
+		return made.value.id;
+	};
+	const [late, soon, over, off] = [
+		await book(72 * HOUR_MS),
+		await book(70 * HOUR_MS),
+		await book(68 * HOUR_MS),
+		await book(66 * HOUR_MS)
+	];
+	await world.sql`
+		update bookings set starts_at = clock_timestamp() - interval '1 hour',
+			ends_at = clock_timestamp() - interval '40 minutes' where id = ${over}`;
+	await world.sql`update bookings set state = 'rejected' where id = ${off}`;
+	const visits = await world.api.listVisits(device);
+	expect(visits.map(({ id, state }) => [id, state])).toEqual([
+		[soon, 'confirming'],
+		[late, 'confirming']
+	]);
+	expect(await world.api.listVisits(makeDevice())).toEqual([]);
 });

@@ -1,5 +1,7 @@
 // The start: finds the reason for the visit by plain names and synonyms, on the server.
-import { redirect } from '@sveltejs/kit';
+import { setTimeout as wait } from 'node:timers/promises';
+import { redirect, type RequestEvent } from '@sveltejs/kit';
+import type { ComingVisit } from '#domain/booking.ts';
 import { findRegion, specialties } from '#domain/codes.ts';
 import { findReasons, groupReasons } from '#lib/reasons.ts';
 import { regionChoices } from '#lib/search-words.ts';
@@ -8,8 +10,19 @@ import type { PageServerLoad } from './$types';
 export const csr = false;
 
 const MAX_TEXT = 80;
+/** The start needs no database: without one it comes all the same, and says nothing of visits. */
+const VISITS_WITHIN_MS = 1_000;
 
-export const load: PageServerLoad = ({ url }) => {
+const visitsOf = async ({
+	hub,
+	visitor
+}: RequestEvent['locals']): Promise<readonly ComingVisit[]> =>
+	await Promise.race([
+		hub.listVisits(visitor.device).catch(() => []),
+		wait(VISITS_WITHIN_MS, [], { ref: false })
+	]);
+
+export const load: PageServerLoad = async ({ url, locals }) => {
 	const text = (url.searchParams.get('q') ?? '').trim().slice(0, MAX_TEXT);
 	const region = findRegion(url.searchParams.get('region') ?? '')?.code ?? '';
 	const chosen = url.searchParams.get('specialty');
@@ -19,6 +32,7 @@ export const load: PageServerLoad = ({ url }) => {
 		redirect(303, `/board?specialty=${only.id}&region=${region}`);
 	}
 	return {
+		visits: await visitsOf(locals),
 		text,
 		region,
 		count: found.length,

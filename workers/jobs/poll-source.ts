@@ -4,7 +4,7 @@ import type { SourceId, ScheduleId } from '#domain/ids.ts';
 import type { SilentAnswer, SilentReason, SpokenAnswer } from '#domain/answer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SECOND_MS } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { logFault, publicText, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { claimPoll, readSource, recordSilence } from '#server/store/sources.ts';
@@ -215,13 +215,13 @@ const runPoll = async (
 
 const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void => {
 	const ms = Math.round(performance.now() - startedAt);
-	const { sourceId } = claim;
+	const about = { sourceId: claim.sourceId, source: publicText(claim.source.key) };
 	if (report.state === 'silent') {
-		log.warn('poll_silent', { sourceId, reason: report.reason, failures: claim.failures + 1, ms });
+		log.warn('poll_silent', { ...about, reason: report.reason, failures: claim.failures + 1, ms });
 	} else if (report.state === 'committed') {
 		const { form, isNear, changes, suspect } = report;
 		const write = changes > 0 || suspect ? log.info : log.debug;
-		write('poll_done', { sourceId, form, isNear, changes, suspect, ms });
+		write('poll_done', { ...about, form, isNear, changes, suspect, ms });
 	}
 };
 

@@ -301,7 +301,7 @@ test('[W2] silence is counted, kept and armed with its pause', async () => {
 	expect(worker.armed[0]?.delayMs).toBeGreaterThanOrEqual(90_000);
 });
 
-test('[W22] a connector that throws is silent, and its source only', async () => {
+test('[W22][O26] a connector that throws is silent, and its source only, named in the log', async () => {
 	const sourceId = await addSource();
 	const secret = 'Rosa Martinez';
 	const worker = createWorker(
@@ -310,6 +310,9 @@ test('[W22] a connector that throws is silent, and its source only', async () =>
 		})
 	);
 	expect(await worker.run(sourceId)).toEqual({ state: 'silent', reason: 'not_understood' });
+	expect(worker.lines.find(({ event }) => event === 'poll_silent')).toMatchObject({
+		source: `source-${made}`
+	});
 	expect(JSON.stringify(worker.lines)).not.toContain(secret);
 	expect(JSON.stringify(await readSourceRow(sourceId))).not.toContain(secret);
 	expect(worker.armed).toHaveLength(1);

@@ -1,6 +1,7 @@
 // What the reconcile loops read from Postgres and what they do about it.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DeviceKey, HoldId, ScheduleId, type SourceId } from '#domain/ids.ts';
+import { must } from '#domain/result.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import { systemClock } from '#server/platform/clock.ts';
 import { upsertSource } from '#server/store/sources.ts';
@@ -87,7 +88,7 @@ test('[W17] while Redis is down nothing is tried', async () => {
 	expect(await repair(false)).toEqual([]);
 });
 
-test('[W19] an overdue source raises one alarm, and one all-clear', async () => {
+test('[W19][O26] an overdue source raises one alarm, and one all-clear, by the name an operator knows', async () => {
 	const sourceId = await addSource({ minIntervalMs: 20_000 });
 	const answered = async (agoMs: number) => {
 		await database.sql`
@@ -104,9 +105,11 @@ test('[W19] an overdue source raises one alarm, and one all-clear', async () => 
 	expect(await watch()).toBe(1);
 	await answered(0);
 	expect(await watch()).toBe(0);
-	expect(lines.map(({ level, event, sourceId: id }) => [level, event, id])).toEqual([
-		['error', 'source_overdue', sourceId],
-		['info', 'source_back', sourceId]
+	const [row] = await database.sql`select key from sources where id = ${sourceId}`;
+	const key = must(row, 'source')['key'];
+	expect(lines.map((line) => [line.level, line.event, line.sourceId, line.source])).toEqual([
+		['error', 'source_overdue', sourceId, key],
+		['info', 'source_back', sourceId, key]
 	]);
 });
 
