@@ -18,6 +18,9 @@ export const STAFF_COOKIE = 'slotcast_staff';
 /** X18: the operator's own, so that opening one private link does not close the other. */
 export const OPERATOR_COOKIE = 'slotcast_operator';
 
+/** The page that says so in plain words (web/routes/link-over). */
+const LINK_OVER_PAGE = '/link-over';
+
 /** The longest browsers keep a cookie. */
 const DEVICE_MAX_AGE_MS = 400 * DAY_MS;
 
@@ -118,7 +121,9 @@ export const enterRoute =
 		const now = clock.now();
 		const claims = typeof token === 'string' ? readLink(linkKey, token, now) : null;
 		if (claims === null) {
-			sendRefusal(res, 'link_expired');
+			// Who follows an old link is a person: shown a page, with the token out of the address.
+			if (req.accepts(['json', 'html']) === 'html') res.redirect(303, LINK_OVER_PAGE);
+			else sendRefusal(res, 'link_expired');
 			return;
 		}
 		const maxAgeMs = toInstant(claims.exp) - now;

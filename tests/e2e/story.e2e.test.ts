@@ -242,10 +242,11 @@ test('[U30] an alert is kept on this device, shows up in its list and can be rem
 	await context.close();
 });
 
-test('[U27] without a private link console and status say so', async () => {
-	for (const path of ['/console', '/status']) {
+test('[U27] without a private link, or with one that ran out, console and status say so', async () => {
+	for (const path of ['/console', '/status', '/enter?token=old']) {
 		const { page, context } = await browser.open(`${town.hub.url}${path}`);
 		expect(await page.locator('h1').innerText()).toBe('This page needs a private link');
+		expect(page.url()).not.toContain('token');
 		await context.close();
 	}
 });

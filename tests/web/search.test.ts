@@ -43,6 +43,11 @@ describe('[U1] a search in the URL', () => {
 		expect(read(text)).toMatchObject({ ok: false, reason });
 	});
 
+	test('[U1] a region may be typed in lower case', () => {
+		const found = read('specialty=dermatology&region=us-mt');
+		expect(found).toMatchObject({ ok: true, value: { region: 'US-MT' } });
+	});
+
 	test('[U1] values that are not understood count as not asked', () => {
 		const found = read(
 			'specialty=dermatology&region=US-MT&kind=magic&plan=x&when=noon&lang=%3Cb&zone=Mars%2FBase&only=1'

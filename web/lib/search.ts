@@ -4,7 +4,7 @@ import { findPlanType, findRegion, findSpecialty, isVisitKind } from '#domain/co
 import { refuse, ok, type Result } from '#domain/result.ts';
 import type { BoardQuery } from '#domain/board.ts';
 import type { ScheduleId } from '#domain/ids.ts';
-import type { VisitKind } from '#domain/codes.ts';
+import type { Region, VisitKind } from '#domain/codes.ts';
 import type { DayPart } from '#domain/zone.ts';
 
 const dayParts: readonly string[] = ['morning', 'afternoon', 'evening'];
@@ -16,6 +16,10 @@ const languageShape = /^[a-z]{2,3}$/;
 const readKinds = (params: URLSearchParams): VisitKind[] =>
 	[...new Set(params.getAll('kind'))].filter(isVisitKind);
 
+/** In whatever case somebody typed it into the address. */
+export const regionIn = (params: URLSearchParams): Region | undefined =>
+	findRegion((params.get('region') ?? '').toUpperCase());
+
 /**
  * U1: specialty and region must be known; any other value that is not understood counts as not
  * asked, so that an old or mistyped link still shows times.
@@ -26,7 +30,7 @@ export const readSearch = (
 ): Result<BoardQuery, 'unknown_specialty' | 'unknown_region'> => {
 	const specialty = params.get('specialty') ?? '';
 	if (findSpecialty(specialty) === undefined) return refuse('unknown_specialty');
-	const region = findRegion(params.get('region') ?? '');
+	const region = regionIn(params);
 	if (region === undefined) return refuse('unknown_region');
 	const plan = params.get('plan') ?? '';
 	const when = params.get('when');

@@ -2,8 +2,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { redirect, type RequestEvent } from '@sveltejs/kit';
 import type { ComingVisit } from '#domain/booking.ts';
-import { findRegion, specialties } from '#domain/codes.ts';
+import { specialties } from '#domain/codes.ts';
 import { findReasons, groupReasons } from '#lib/reasons.ts';
+import { regionIn } from '#lib/search.ts';
 import { regionChoices } from '#lib/search-words.ts';
 import type { PageServerLoad } from './$types';
 
@@ -24,7 +25,7 @@ const visitsOf = async ({
 
 export const load: PageServerLoad = async ({ url, locals }) => {
 	const text = (url.searchParams.get('q') ?? '').trim().slice(0, MAX_TEXT);
-	const region = findRegion(url.searchParams.get('region') ?? '')?.code ?? '';
+	const region = regionIn(url.searchParams)?.code ?? '';
 	const chosen = url.searchParams.get('specialty');
 	const found = findReasons(text);
 	const [only] = found;

@@ -1,13 +1,13 @@
 // Where the times come from: every clinic's state in plain words, for one region or all.
 import { openTimesOf, standingOf } from '#domain/coverage.ts';
-import { findRegion } from '#domain/codes.ts';
+import { regionIn } from '#lib/search.ts';
 import { regionChoices, regionWord } from '#lib/search-words.ts';
 import type { PageServerLoad } from './$types';
 
 export const csr = false;
 
 export const load: PageServerLoad = async ({ locals, url }) => {
-	const region = findRegion(url.searchParams.get('region') ?? '')?.code ?? null;
+	const region = regionIn(url.searchParams)?.code ?? null;
 	const { asOf, sources } = await locals.hub.readCoverage(region);
 	return {
 		asOf,
