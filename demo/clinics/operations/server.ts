@@ -14,7 +14,7 @@ const SERVICE = 'HealthcareService/visit';
 const scheduleOf = ({ ref }: Who): string => `Schedule/${ref}`;
 const actorOf = ({ ref, name }: Who): { reference: string; display: string } => ({
 	reference: `Practitioner/dr-${ref}`,
-	display: `${name}, MD`
+	display: name
 });
 
 type Hold = { readonly visit: Visit; readonly until: number };
