@@ -216,6 +216,8 @@ test('[U29][U45] a cut line is told, also to who taps, and caught up with when i
 	await context.setOffline(true);
 	await page.locator('.provider button.time:not([aria-disabled])').last().click();
 	await page.getByRole('heading', { name: 'That did not get through' }).waitFor();
+	// The browser's own word for it, once, and nothing else.
+	expect(browser.takeFaults()).toEqual([expect.stringContaining('Failed to fetch')]);
 	await context.setOffline(false);
 	await page.getByRole('link', { name: 'Check again' }).click();
 	await untilLive(page);

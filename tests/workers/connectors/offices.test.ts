@@ -12,8 +12,11 @@ import { mustClose } from '../../support/leaks.ts';
 import { createPoller, factsOf, makeConnectors, makeSource, spoken } from './poll-once.ts';
 import { stages } from './office-stages.ts';
 
-/** A Monday, noon in Denver, so that no test depends on the day it runs on. */
-const startAt = Date.UTC(2026, 10, 30, 19);
+/**
+ * A Monday, a little past noon in Denver, so that no test depends on the day it runs on: at noon itself
+ * a visit begins and the window gains an hour, and a millisecond decides what is true.
+ */
+const startAt = Date.UTC(2026, 10, 30, 19, 0, 30);
 
 const apply = (known: Map<SlotKey, SlotFact>, answer: Answer): Map<SlotKey, SlotFact> => {
 	if (answer.state === 'silent') return known;
