@@ -1,21 +1,12 @@
 // Which port the hub gets.
-import { createServer } from 'node:net';
-import { findFreePort } from '../../ops/embedded/paths.ts';
 import { PlainError } from '../../ops/embedded/plain-error.ts';
+import { findFreePort, isPortFree } from '../../ops/embedded/ports.ts';
 
 const USUAL_PORT = 3_000;
 
-const isFree = (port: number): Promise<boolean> =>
-	new Promise((done) => {
-		const probe = createServer();
-		probe.once('error', () => done(false));
-		// On all addresses, as the hub listens: another program may hold the port on one of them.
-		probe.listen(port, () => probe.close(() => done(true)));
-	});
-
 /** True when all of `count` ports from `first` on are free. */
 export const areFree = async (first: number, count: number): Promise<boolean> => {
-	const answers = Array.from({ length: count }, (_, at) => isFree(first + at));
+	const answers = Array.from({ length: count }, (_, at) => isPortFree(first + at));
 	return (await Promise.all(answers)).every(Boolean);
 };
 
@@ -25,7 +16,8 @@ export const areFree = async (first: number, count: number): Promise<boolean> =>
  */
 export const choosePort = async (wanted: number | undefined): Promise<number> => {
 	if (wanted === 0) return await findFreePort();
-	if (wanted === undefined) return (await isFree(USUAL_PORT)) ? USUAL_PORT : await findFreePort();
-	if (await isFree(wanted)) return wanted;
+	if (wanted === undefined)
+		return (await isPortFree(USUAL_PORT)) ? USUAL_PORT : await findFreePort();
+	if (await isPortFree(wanted)) return wanted;
 	throw new PlainError(`Port ${wanted} is taken: choose another with --port.`);
 };

@@ -11,7 +11,6 @@ import {
 	rmSync,
 	statSync
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { PlainError } from './plain-error.ts';
 
@@ -105,15 +104,3 @@ export const makeRunFolder = (kind: string): string => {
 	const name = `run-${process.pid}-${kind}-${randomBytes(4).toString('hex')}`;
 	return makeFolder(join(cache, name), 0o755);
 };
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export const findFreePort = (): Promise<number> =>
-	new Promise((done, fail) => {
-		const probe = createServer();
-		probe.once('error', fail);
-		probe.listen(0, '127.0.0.1', () => {
-			const address = probe.address();
-			const port = typeof address === 'object' && address !== null ? address.port : 0;
-			probe.close(() => done(port));
-		});
-	});

@@ -7,15 +7,9 @@ import { chmod, cp, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { findServerUser, runToEnd, startTied } from './child.ts';
 import type { RunAs, TiedChild } from './child.ts';
-import {
-	cacheFolder,
-	findFreePort,
-	isRoot,
-	makeFolder,
-	makeRunFolder,
-	othersCanWalk
-} from './paths.ts';
+import { cacheFolder, isRoot, makeFolder, makeRunFolder, othersCanWalk } from './paths.ts';
 import { PlainError } from './plain-error.ts';
+import { findFreePort } from './ports.ts';
 
 export type EmbeddedPostgres = {
 	/** `postgres://hub:…@127.0.0.1:<port>/slotcast`, a superuser. */

@@ -7,8 +7,9 @@ import { findServerUser, startTied } from './child.ts';
 import type { RunAs, TiedChild } from './child.ts';
 import { findRedisProgram } from './redis-program.ts';
 import type { RedisProgram } from './redis-program.ts';
-import { findFreePort, isRoot, makeFolder, makeRunFolder, othersCanWalk } from './paths.ts';
+import { isRoot, makeFolder, makeRunFolder, othersCanWalk } from './paths.ts';
 import { PlainError } from './plain-error.ts';
+import { findFreePort } from './ports.ts';
 
 export type EmbeddedRedis = {
 	/** `redis://:…@127.0.0.1:<port>` */

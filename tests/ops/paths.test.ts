@@ -1,15 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import {
-	cacheFolder,
-	findFreePort,
-	makeFolder,
-	makeRunFolder,
-	othersCanWalk
-} from '../../ops/embedded/paths.ts';
+import { cacheFolder, makeFolder, makeRunFolder, othersCanWalk } from '../../ops/embedded/paths.ts';
 
 test('[O12] a run folder of a process that is gone is swept, one of a living process stays', () => {
 	// Process ids of Linux end at 4194304.
@@ -41,15 +34,4 @@ test('[O12] a folder inside a private home cannot be walked to by others', () =>
 	makeFolder(home, 0o755);
 	expect(othersCanWalk(inside)).toBe(true);
 	rmSync(home, { recursive: true });
-});
-
-test('[O12] a free port can be listened on', async () => {
-	const port = await findFreePort();
-	const server = createServer();
-	await new Promise<void>((done, fail) => {
-		server.once('error', fail);
-		server.listen(port, '127.0.0.1', done);
-	});
-	await new Promise((done) => server.close(done));
-	expect(port).toBeGreaterThan(1_023);
 });

@@ -1,8 +1,5 @@
 // Pushes the whole way: a simulated clinic, hub and workers as real processes, a viewer in a room.
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -10,6 +7,7 @@ import { expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
 import type { SlotStatus } from '#domain/slot.ts';
 import type { FaultRequest } from '../../demo/clinics/faults.ts';
+import { findFreePort } from '../../ops/embedded/ports.ts';
 import { connectRedis } from '../support/redis.ts';
 import { listenToRedis } from '../support/redis-monitor.ts';
 import { startSystem, type System } from '../support/system.ts';
@@ -19,18 +17,9 @@ import { notification, pushKey, webhook, type Message } from './push-world.ts';
 
 const CLINIC = 'bluestem';
 
-const freePort = async (): Promise<number> => {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, 'close');
-	return port;
-};
-
 /** One clinic that may push, and a hub at the address that it is told. */
 const startPushing = async (secrets = `${CLINIC}.push=${pushKey}`) => {
-	const port = await freePort();
+	const port = await findFreePort();
 	const system = await startSystem({
 		keys: [CLINIC],
 		slotCount: 120,

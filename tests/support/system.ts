@@ -9,6 +9,7 @@ import { ensureEpoch } from '#server/store/epoch.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { sourceOf } from '../../demo/launch/publishers.ts';
 import { startClinics, type RunningClinics } from '../../demo/clinics/start.ts';
+import { findFreePort } from '../../ops/embedded/ports.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { mustClose } from './leaks.ts';
 import { startProcess, type TestProcess } from './processes.ts';
@@ -135,7 +136,9 @@ export const startSystem = async (
 		clinics,
 		epoch,
 		sourceIds,
-		startHub: async (port = 0) => {
+		startHub: async (wanted?: number) => {
+			// Tests kill hubs and start them again where they were.
+			const port = wanted ?? (await findFreePort());
 			const started = await startProcess('server/main.ts', {
 				env: { ...env, PORT: String(port) },
 				ready: /"port":(\d+).*hub_ready/

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { openDatabases } from '../../../demo/launch/databases.ts';
-import { findFreePort, makeRunFolder } from '../../../ops/embedded/paths.ts';
+import { makeRunFolder } from '../../../ops/embedded/paths.ts';
+import { findFreePort } from '../../../ops/embedded/ports.ts';
 import { mustClose } from '../../support/leaks.ts';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { choosePort } from '../../../demo/launch/port.ts';
-import { findFreePort } from '../../../ops/embedded/paths.ts';
+import { findFreePort } from '../../../ops/embedded/ports.ts';
 
 test('[O15] a port asked for is given, or refused when it is taken', async () => {
 	const port = await findFreePort();
