@@ -6,7 +6,7 @@ import type { HubApi } from '#domain/api.ts';
 import type { Clock } from '#domain/time.ts';
 import { openFeed, warnOfRedis } from '#server/hub-feed.ts';
 import type { Feed } from '#server/hub-feed.ts';
-import { isUnavailable, watchDatabase } from '#server/health.ts';
+import { isUnavailable, refuseInSilence, watchDatabase } from '#server/health.ts';
 import type { DatabaseWatch } from '#server/health.ts';
 import { createApp } from '#server/http/app.ts';
 import { addressOf, askedOf } from '#server/http/caller.ts';
@@ -24,7 +24,7 @@ import { publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 import { keysById } from '#server/platform/keyring.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
-import { checkPostgres, createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
+import { createPostgres, HUB_ROLE } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { openPushDoor } from '#server/pushes.ts';
@@ -32,7 +32,7 @@ import { createHubApi } from '#server/scheduling/hub-api.ts';
 import { createSourceDesk } from '#server/scheduling/source-desk.ts';
 import { readEntries, readHeads } from '#server/store/change-log.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
-import { migrate } from '#server/store/migrate.ts';
+import { prepareDatabase } from '#server/store/migrate.ts';
 import { createQueues } from '#workers/queues.ts';
 import type { Queues } from '#workers/queues.ts';
 
@@ -58,17 +58,17 @@ export type Hub = {
 /** Share of the drain that viewers are spread over; the rest is for requests under way. */
 const WAVES_SHARE = 0.6;
 
+/** Nobody waits longer for a page. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
 /** Brings the database to the present schema as its owner, then works as a role without rights. */
 const openDatabase = async ({ config, log }: HubParts): Promise<Sql> => {
-	const owner = createPostgres(config.databaseUrl, { max: 1, applicationName: 'slotcast-hub' });
-	try {
-		await checkPostgres(owner);
-		await migrate(owner, (name) => log.info('migrated', { migration: publicText(name) }));
-	} finally {
-		await owner.end({ timeout: 5 });
-	}
+	await prepareDatabase(config.databaseUrl, (name) =>
+		log.info('migrated', { migration: publicText(name) })
+	);
 	return createPostgres(config.databaseUrl, {
 		max: config.databasePool,
+		statementTimeoutMs: STATEMENT_TIMEOUT_MS,
 		role: HUB_ROLE,
 		applicationName: 'slotcast-hub'
 	});
@@ -189,8 +189,12 @@ export const startHub = async (parts: HubParts): Promise<Hub> => {
 	const late: { live: LiveServer | null } = { live: null };
 	const feed = openFeed(parts, sql, epoch, () => late.live);
 	const queues = createQueues(config.redisUrl, config.redisPrefix, { onFault: warnOfRedis(log) });
-	const opened = { sql, watch: watchDatabase(sql), feed, queues };
-	const hub = createApi(parts, opened, () => late.live);
+	const watch = watchDatabase(config.databaseUrl, log);
+	const opened = { sql, watch, feed, queues };
+	const hub = refuseInSilence(
+		createApi(parts, opened, () => late.live),
+		watch.isSilent
+	);
 	const { http, live, startDraining } = openDoors(parts, opened, hub);
 	late.live = live;
 
@@ -198,7 +202,7 @@ export const startHub = async (parts: HubParts): Promise<Hub> => {
 		startDraining();
 		await live.close();
 		http.closeAllConnections();
-		opened.watch.close();
+		await watch.close();
 		await feed.close();
 		await queues.close();
 		await sql.end({ timeout: 2 });

@@ -9,7 +9,7 @@ import type { Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
 import { createLog, type Log } from '#server/platform/log.ts';
 import { createPhiCipher } from '#server/platform/phi.ts';
-import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
+import { createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { createRedis } from '#server/platform/redis.ts';
 import { countWaiting } from '#server/scheduling/count-waiting.ts';
 import { expireHolds } from '#server/scheduling/expire-holds.ts';
@@ -17,7 +17,7 @@ import { offerTimes } from '#server/scheduling/offer-times.ts';
 import { raiseAlerts } from '#server/scheduling/raise-alerts.ts';
 import { settleTwins } from '#server/scheduling/settle-twins.ts';
 import { ensureEpoch } from '#server/store/epoch.ts';
-import { migrate } from '#server/store/migrate.ts';
+import { prepareDatabase } from '#server/store/migrate.ts';
 import { createConnectors } from './connectors/connectors.ts';
 import { HOST_BURST, HOST_REQUESTS_PER_S } from './connectors/rate-limit.ts';
 import { createSharedManners } from './connectors/shared-manners.ts';
@@ -60,12 +60,11 @@ import {
 
 /** Opens Postgres and brings it up to date; throws a sentence when it cannot be used. */
 const openStore = async (config: Config): Promise<{ sql: Sql; epoch: string }> => {
+	await prepareDatabase(config.databaseUrl);
 	const sql = createPostgres(config.databaseUrl, {
 		max: config.databasePool,
 		applicationName: 'slotcast-workers'
 	});
-	await checkPostgres(sql);
-	await migrate(sql);
 	return { sql, epoch: await ensureEpoch(sql) };
 };
 

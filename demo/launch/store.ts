@@ -3,7 +3,7 @@ import type { SourceId } from '#domain/ids.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import { createPostgres } from '#server/platform/postgres.ts';
 import type { Sql } from '#server/platform/postgres.ts';
-import { migrate } from '#server/store/migrate.ts';
+import { prepareDatabase } from '#server/store/migrate.ts';
 import { deleteSource, listSources, upsertSource } from '#server/store/sources.ts';
 import { PlainError } from '../../ops/embedded/plain-error.ts';
 
@@ -41,9 +41,9 @@ const seedSources = async (
 	return seeded;
 };
 
-const migrateTo = async (sql: Sql, say: (line: string) => void): Promise<void> => {
+const migrateTo = async (url: string, say: (line: string) => void): Promise<void> => {
 	try {
-		await migrate(sql, (step) => say(`database: ${step}`));
+		await prepareDatabase(url, (step) => say(`database: ${step}`));
 	} catch (error) {
 		if (!(error instanceof Error) || !error.message.startsWith('Migration ')) throw error;
 		throw new PlainError(`${error.message} For the demo: start over with --fresh.`, {
@@ -57,7 +57,7 @@ export const openStore = (url: string, say: (line: string) => void): Store => {
 	const sql = createPostgres(url, { max: 2, applicationName: 'slotcast-demo' });
 	return {
 		seed: async (sources) => {
-			await migrateTo(sql, say);
+			await migrateTo(url, say);
 			return await seedSources(sql, sources);
 		},
 		countAnswered: async () => {

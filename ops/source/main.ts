@@ -9,11 +9,11 @@ import { ok, refuse, unreachable, type Result } from '#domain/result.ts';
 import { givesNothing, reportOf, SourceSecret, type Operator } from '#domain/source-desk.ts';
 import { ConfigError, parseConfig, type Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
-import { checkPostgres, createPostgres, type Sql } from '#server/platform/postgres.ts';
+import { createPostgres, type Sql } from '#server/platform/postgres.ts';
 import { readPushKeys } from '#server/platform/push-keys.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { takeAway } from '#server/scheduling/source-desk.ts';
-import { migrate } from '#server/store/migrate.ts';
+import { prepareDatabase } from '#server/store/migrate.ts';
 import {
 	addSourceIn,
 	findSourceId,
@@ -226,8 +226,7 @@ const withStore = async (command: Stored): Promise<number> => {
 	const sql = createPostgres(config.databaseUrl, { max: 2, applicationName: 'slotcast-source' });
 	try {
 		try {
-			await checkPostgres(sql);
-			await migrate(sql);
+			await prepareDatabase(config.databaseUrl);
 		} catch (error) {
 			complain(error instanceof Error ? error.message : 'The database cannot be used.');
 			return exitCodes.unavailable;

@@ -1,5 +1,5 @@
 // Connections to Postgres: bigints come back as numbers, timestamps as Instants, both ways.
-// Every session speaks UTC and ISO dates and cannot run or idle for ever.
+// Every session speaks UTC and ISO dates and cannot run, idle or be waited for without end.
 import type postgresTypes from 'postgres';
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Instant } from '#domain/time.ts';
 import { arrayType } from './postgres-arrays.ts';
@@ -22,12 +22,17 @@ export type PostgresOptions = {
 	/** Role taken by every session, e.g. HUB_ROLE; without it the role of the URL. */
 	readonly role?: string;
 	readonly applicationName: string;
-	/** A statement longer than this is cancelled, ms. */
+	/**
+	 * A statement longer than this is cancelled by the server, ms; a server that then does not even
+	 * say so is given up. Infinity: no limit, for migrations.
+	 */
 	readonly statementTimeoutMs?: number;
 };
 
 const DEFAULT_POOL = 10;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** For the server to say that a statement was cancelled. */
+const SAY_SO_MS = 2_000;
 const IDLE_TRANSACTION_MS = 60_000;
 const CONNECT_TIMEOUT_S = 10;
 /** The driver's own goes up to 20 s; a restarted Postgres must be found again within seconds. */
@@ -111,7 +116,7 @@ export const createPostgres = (url: string, options: PostgresOptions): Sql => {
 		application_name: options.applicationName,
 		TimeZone: 'UTC',
 		DateStyle: 'ISO',
-		statement_timeout: statementTimeoutMs,
+		statement_timeout: statementTimeoutMs === Infinity ? 0 : statementTimeoutMs,
 		idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
 		...(options.role === undefined ? {} : { role: options.role })
 	};
@@ -121,7 +126,10 @@ export const createPostgres = (url: string, options: PostgresOptions): Sql => {
 		backoff: () => RETRY_S,
 		onnotice: () => {},
 		fetch_types: false,
-		socket: createSocketFactory(),
+		socket: createSocketFactory({
+			answerMs: statementTimeoutMs + SAY_SO_MS,
+			connectMs: CONNECT_TIMEOUT_S * SECOND_MS
+		}),
 		connection,
 		types
 	};

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type postgres from 'postgres';
+import { checkPostgres, createPostgres } from '#server/platform/postgres.ts';
 import { rollPartitions } from './upkeep.ts';
 
 /** Any connection will do: nothing here depends on how its types are read. */
@@ -56,7 +57,6 @@ const checkApplied = (
 const applyNext = (sql: AnySql, migrations: readonly Migration[]): Promise<Migration | null> =>
 	sql.begin(async (tx) => {
 		await tx`select pg_advisory_xact_lock(${LOCK_KEY})`;
-		await tx`set local statement_timeout = 0`;
 		await tx`set local client_min_messages = warning`;
 		await tx`create table if not exists schema_migrations (
 			number integer primary key,
@@ -92,4 +92,25 @@ export const migrate = async (
 		onStep(done.name);
 	}
 	await rollPartitions(sql);
+};
+
+/**
+ * What a process does first: checks that the server can be used and migrates, over a connection
+ * whose statements may take any time. Throws an Error of one sentence that is safe to show.
+ */
+export const prepareDatabase = async (
+	url: string,
+	onStep?: (name: string) => void
+): Promise<void> => {
+	const owner = createPostgres(url, {
+		max: 1,
+		applicationName: 'slotcast-migrate',
+		statementTimeoutMs: Infinity
+	});
+	try {
+		await checkPostgres(owner);
+		await migrate(owner, onStep);
+	} finally {
+		await owner.end({ timeout: 5 });
+	}
 };
