@@ -4,7 +4,7 @@ import type { SourceId, ScheduleId } from '#domain/ids.ts';
 import type { SilentAnswer, SilentReason, SpokenAnswer } from '#domain/answer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SECOND_MS } from '#domain/time.ts';
-import { logFault, publicText, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { claimPoll, readSource, recordSilence } from '#server/store/sources.ts';
@@ -51,6 +51,8 @@ export type PollReport =
 			readonly suspect: boolean;
 	  };
 
+const aboutClaim = ({ sourceId, source }: Poll['claim']) => aboutSource(sourceId, source.key);
+
 const planNext = async (
 	{ policy }: PollDeps,
 	{ reach, claim: { sourceId, source, pollStartedAt, near } }: Poll,
@@ -59,6 +61,7 @@ const planNext = async (
 ): Promise<PollPlan | null> =>
 	(await policy?.plan({
 		sourceId,
+		key: source.key,
 		url: source.url,
 		startedAt: pollStartedAt,
 		changes,
@@ -103,7 +106,7 @@ const storeAnswer = async (
 		});
 		if (!done.ok) {
 			memory.lengthenLease(claim.sourceId);
-			deps.log.warn('poll_fenced', { sourceId: claim.sourceId, gen: claim.gen });
+			deps.log.warn('poll_fenced', { ...aboutClaim(claim), gen: claim.gen });
 			return { state: 'fenced' };
 		}
 		const { entries, touched, isMirrored } = done.value;
@@ -141,7 +144,7 @@ const storeSilence = async (
 	const isNearUseless = poll.reach === 'near' && reason === 'not_understood';
 	const silence = { sourceId, gen, reason, detail, retryInMs, isNearUseless };
 	if (!(await recordSilence(deps.sql, silence))) {
-		deps.log.warn('poll_fenced', { sourceId, gen });
+		deps.log.warn('poll_fenced', { ...aboutClaim(claim), gen });
 		return { state: 'fenced' };
 	}
 	await deps.queues.addPoll(sourceId, retryInMs, gen);
@@ -197,7 +200,8 @@ const runPoll = async (
 		return { state: 'abandoned' };
 	}
 	const { tookMs } = asked;
-	deps.log.debug('poll_asked', { sourceId, gen: claim.gen, tookMs, bytes: asked.answer.bytes });
+	const { gen } = claim;
+	deps.log.debug('poll_asked', { ...aboutClaim(claim), gen, tookMs, bytes: asked.answer.bytes });
 	noteDeadline(memory, poll, asked);
 	const { answer } = asked;
 	let report: PollReport;
@@ -215,7 +219,7 @@ const runPoll = async (
 
 const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void => {
 	const ms = Math.round(performance.now() - startedAt);
-	const about = { sourceId: claim.sourceId, source: publicText(claim.source.key) };
+	const about = aboutClaim(claim);
 	if (report.state === 'silent') {
 		log.warn('poll_silent', { ...about, reason: report.reason, failures: claim.failures + 1, ms });
 	} else if (report.state === 'committed') {
@@ -240,7 +244,7 @@ export const createPollSource = (deps: PollDeps) => {
 			tell(deps.log, poll, report);
 			return report;
 		} catch (error) {
-			const faultId = logFault(deps.log, 'poll_failed', error, { sourceId });
+			const faultId = logFault(deps.log, 'poll_failed', error, aboutClaim(claim));
 			const detail = `The hub failed on this answer (fault ${faultId}).`;
 			return await storeSilence(deps, poll, {
 				reason: 'not_understood',

@@ -97,7 +97,7 @@ test('[W5] of two workers with the same job one polls, the other passes', async 
 	expect(await countListed(sourceId)).toBe(3);
 });
 
-test('[W6] a poll that was overtaken writes nothing and says so', async () => {
+test('[W6][O26] a poll that was overtaken writes nothing and says so, by the name of its source', async () => {
 	const sourceId = await addSource();
 	const gate = createGate();
 	const stalled = createFakeConnector(async () => {
@@ -117,7 +117,9 @@ test('[W6] a poll that was overtaken writes nothing and says so', async () => {
 	expect(await countListed(sourceId)).toBe(4);
 	expect(late.published).toEqual([]);
 	expect(late.armed).toEqual([]);
-	expect(late.events()).toContain('poll_fenced');
+	expect(late.lines.filter(({ event }) => event === 'poll_fenced')).toEqual([
+		expect.objectContaining({ sourceId, source: `source-${made}` })
+	]);
 	expect(late.lines.filter(({ level }) => level === 'error')).toEqual([]);
 	expect(stalled.settled).toEqual([{ token: expect.any(String), committed: false }]);
 });
@@ -325,7 +327,9 @@ test('[W22] an answer that cannot be stored is kept at its source', async () => 
 	expect(await worker.run(sourceId)).toEqual({ state: 'silent', reason: 'not_understood' });
 	expect(await readSourceRow(sourceId)).toMatchObject({ failures: 1, committed_gen: 0 });
 	expect(connector.settled).toEqual([{ token: expect.any(String), committed: false }]);
-	expect(worker.events()).toContain('poll_failed');
+	expect(worker.lines.find(({ event }) => event === 'poll_failed')).toMatchObject({
+		source: `source-${made}`
+	});
 });
 
 test('[W18] a poll cut off because this process goes down blames nobody', async () => {
