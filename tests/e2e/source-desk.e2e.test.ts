@@ -287,6 +287,30 @@ test('[E12] nothing of it opens without the operator’s link, or from a page of
 	await context.close();
 });
 
+test('[W51][O31] a clinic that lists nothing twice in a row: the operator reads when and how many', async () => {
+	const { clinic, workers } = town;
+	const before = await openSlots(clinic.key);
+	expect(before).toBeGreaterThan(10);
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }));
+	clinic.setFault({ kind: 'empty_answer' });
+	await until(() => workers.output().includes('source_emptied'), { timeoutMs: 30_000 });
+	expect(workers.output()).toMatch(
+		new RegExp(`"level":"warn".*"source":"${clinic.key}","removed":\\d+.*"source_emptied"`)
+	);
+	expect(await openSlots(clinic.key)).toBe(0);
+	const said = page.getByText(
+		/^It answered with no times at all twice in a row. All \d+ of its times were taken off on .+ UTC\./
+	);
+	await page.reload();
+	await said.waitFor();
+	expect(await violationsEverywhere(page)).toEqual([]);
+	clinic.setFault(null);
+	await until(async () => (await openSlots(clinic.key)) > 0, { timeoutMs: 30_000 });
+	// By itself.
+	await said.waitFor({ state: 'detached' });
+	await context.close();
+});
+
 test('[E12] axe-core finds nothing, in both themes and widths', async () => {
 	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }));
 	const seen: string[] = [];

@@ -49,6 +49,8 @@ export type PollReport =
 			readonly isNear: boolean;
 			readonly changes: number;
 			readonly suspect: boolean;
+			/** W51: slots that went because nothing at all was listed twice in a row. */
+			readonly emptied?: number;
 	  };
 
 const aboutClaim = ({ sourceId, source }: Poll['claim']) => aboutSource(sourceId, source.key);
@@ -83,7 +85,7 @@ const storeAnswer = async (
 	let after = noBases;
 	try {
 		const answer = tellMoved(heard, bases[reach]?.moved ?? noneMoved);
-		const { changes, suspect } = await compareAnswer(deps.sql, claim, answer, isNear);
+		const { changes, suspect, emptied } = await compareAnswer(deps.sql, claim, answer, isNear);
 		const plan = suspect === null ? await planNext(deps, poll, answer, changes.length) : null;
 		const { maxAgeMs } = answer;
 		const plannedMs = plan?.nextInMs ?? 0;
@@ -100,6 +102,7 @@ const storeAnswer = async (
 			changes,
 			nextPollInMs,
 			suspect,
+			emptied,
 			isNear,
 			mayNarrow,
 			poll: { token: poll.token, fullAt: fullAtOf(poll, heard) }
@@ -119,8 +122,8 @@ const storeAnswer = async (
 			touched.length > 0 ? deps.queues.addAlerts(touched) : null
 		]);
 		const { form } = answer.listing;
-		const isSuspect = suspect !== null;
-		return { state: 'committed', form, isNear, changes: changes.length, suspect: isSuspect };
+		const report = { state: 'committed', form, isNear, changes: changes.length } as const;
+		return { ...report, suspect: suspect !== null, ...(emptied > 0 && { emptied }) };
 	} finally {
 		connector.settle(claim.source.key, poll.token, mirrored, isNear);
 		memory.keep(claim.sourceId, after);
@@ -223,9 +226,10 @@ const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void =>
 	if (report.state === 'silent') {
 		log.warn('poll_silent', { ...about, reason: report.reason, failures: claim.failures + 1, ms });
 	} else if (report.state === 'committed') {
-		const { form, isNear, changes, suspect } = report;
+		const { form, isNear, changes, suspect, emptied = 0 } = report;
 		const write = changes > 0 || suspect ? log.info : log.debug;
 		write('poll_done', { ...about, form, isNear, changes, suspect, ms });
+		if (emptied > 0) log.warn('source_emptied', { ...about, removed: emptied });
 	}
 };
 
