@@ -19,8 +19,8 @@ const plan = z
 	.string()
 	.max(40)
 	.refine((id) => findPlanType(id) !== undefined, 'unknown_plan');
-const zone = z.string().max(60).refine(isZone, 'not an IANA time zone');
-const language = z.string().regex(/^[a-z]{2,3}$/);
+const zone = z.string().max(60).refine(isZone, 'not_a_zone');
+const language = z.string().regex(/^[a-z]{2,3}$/, 'not_a_language');
 const dayPart = z.enum(['any', 'morning', 'afternoon', 'evening']);
 const kinds = z.array(z.enum(visitKinds)).max(3);
 

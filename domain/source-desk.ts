@@ -109,6 +109,14 @@ export const reportOf = (answer: Answer, tookMs: number): TryReport => {
 	};
 };
 
+/** O29: a try that ended so may be tried again as it is. */
+export const mayTryAgain = ({
+	report,
+	why,
+	isSecretGone
+}: Pick<SourceDraft, 'report' | 'why' | 'isSecretGone'>): boolean =>
+	!isSecretGone && (why !== null || (report !== null && givesNothing(report)));
+
 /** E4: such a source is saved only when the operator insists. */
 export const givesNothing = ({ state, slotCount }: TryReport): boolean =>
 	state === 'silent' || slotCount === 0;
@@ -155,6 +163,8 @@ export type SourceDraft = WishProgress & {
 	readonly settings: SourceSettings;
 	/** A secret is kept with it: until it is saved, or could not be read. */
 	readonly hasSecret: boolean;
+	/** One was typed and is kept no longer: it would have to be typed again. */
+	readonly isSecretGone: boolean;
 	/** What it said; null = it was not read (yet). */
 	readonly report: TryReport | null;
 	/** Why it could not be read, and will not be; null while it may be. */
@@ -170,6 +180,8 @@ export type WishedSource = {
 export type SourceDesk = {
 	/** Asks a worker to read the source once, in full. */
 	try(by: Operator, wish: WishedSource): Promise<DraftId>;
+	/** O29: the same again, under the same id; nothing when it waits already, or needs its secret typed. */
+	tryAgain(by: Operator, id: DraftId): Promise<Result<null, 'draft_unknown'>>;
 	readDraft(id: DraftId): Promise<Result<SourceDraft, 'draft_unknown'>>;
 	/** Polled within seconds, without a restart. `anyway`: also when the try gave nothing. Only what
 	 * was read; it is not read again for it. */

@@ -33,6 +33,8 @@ export type SourceStatus = {
 	/** Changes per poll, newest last, at most 30. */
 	readonly recentChanges: readonly number[];
 	readonly suspect: boolean;
+	/** W51: when all of its times went because it listed none twice in a row; null once it has some. */
+	readonly emptied: { readonly at: Instant; readonly count: number } | null;
 	/** null = it does not tell us of changes. */
 	readonly push: PushStanding | null;
 	/** Since when an operator has it paused, and why in their words; null = it is polled. */

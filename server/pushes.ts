@@ -5,7 +5,7 @@ import type { ScheduleId } from '#domain/ids.ts';
 import type { Clock } from '#domain/time.ts';
 import type { Config } from '#server/platform/config.ts';
 import { keysById } from '#server/platform/keyring.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { applyPushes } from '#server/scheduling/apply-pushes.ts';
@@ -29,9 +29,9 @@ export const openPushDoor = ({ config, sql, clock, log, publish, addAlerts }: Pa
 		clock,
 		log,
 		keysOf: createPushKeys({ sql, cipher, secrets: config.sourceSecrets }).of,
-		apply: ({ id }) => {
-			apply(id).catch((error: unknown) => {
-				logFault(log, 'push_not_applied', error, { sourceId: id });
+		apply: (source) => {
+			apply(source).catch((error: unknown) => {
+				logFault(log, 'push_not_applied', error, aboutSource(source.id, source.key));
 			});
 		}
 	});

@@ -119,8 +119,20 @@ export const listedOf = (row: SourceStatusRow, asOf: Instant): ListedSource => (
 const ageText = (ms: number): string =>
 	ms < 2 * MINUTE_MS ? `${Math.round(ms / SECOND_MS)} s` : `${Math.round(ms / MINUTE_MS)} min`;
 
-const stateOf = ({ freshness, pausedAt, suspect }: ListedSource): string =>
-	[freshness, ...(pausedAt === null ? [] : ['paused']), ...(suspect ? ['suspect'] : [])].join(', ');
+const stateOf = ({ freshness, pausedAt, suspect, emptied }: ListedSource): string =>
+	[
+		freshness,
+		...(pausedAt === null ? [] : ['paused']),
+		...(suspect ? ['suspect'] : []),
+		...(emptied === null ? [] : ['no times'])
+	].join(', ');
+
+const emptiedText = ({ key, emptied }: ListedSource): string[] =>
+	emptied === null
+		? []
+		: [
+				`${key}: answered with no times at all twice in a row; all ${emptied.count} of its times were taken off at ${timeText(emptied.at, null)}`
+			];
 
 /** For people: one line a source, and why where there is something to say. */
 export const listText = (sources: readonly ListedSource[], asOf: Instant): string => {
@@ -147,12 +159,14 @@ export const listText = (sources: readonly ListedSource[], asOf: Instant): strin
 			.trimEnd()
 	);
 	const why = sources.flatMap((one) => {
-		if (one.pausedAt !== null)
-			return [`${one.key}: paused, ${one.pausedBecause || 'no reason given'}`];
-		return one.failures > 0
-			? [`${one.key}: ${one.failures} failures, ${one.lastOutcome ?? ''}. ${one.lastDetail ?? ''}`]
-			: [];
+		const { key, pausedAt, pausedBecause, failures, lastOutcome, lastDetail } = one;
+		const lines = emptiedText(one);
+		if (pausedAt !== null) lines.push(`${key}: paused, ${pausedBecause || 'no reason given'}`);
+		else if (failures > 0)
+			lines.push(`${key}: ${failures} failures, ${lastOutcome ?? ''}. ${lastDetail ?? ''}`);
+		return lines;
 	});
+
 	return `${[...lines, ...why.map(plain)].join('\n')}\n`;
 };
 

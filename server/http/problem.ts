@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { refusals } from '#domain/refusals.ts';
 import type { RefusalReason } from '#domain/refusals.ts';
 import type { Refused, Result } from '#domain/result.ts';
+import { wrongFieldsOf } from '#domain/wrong-field.ts';
 import { logFault, publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 
@@ -82,9 +83,6 @@ export const sendResult = <T>(
 
 const MAX_ERRORS = 20;
 
-const pointerOf = (path: readonly PropertyKey[]): string =>
-	`#${path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
-
 const reasonOf = (issues: readonly z.core.$ZodIssue[]): RefusalReason => {
 	const [first, ...others] = issues;
 	const only = others.length === 0 ? first?.message : undefined;
@@ -96,9 +94,7 @@ export const refusalOfIssues = (error: z.ZodError): Refused<RefusalReason> => ({
 	ok: false,
 	reason: reasonOf(error.issues),
 	details: {
-		errors: error.issues
-			.slice(0, MAX_ERRORS)
-			.map(({ message, path }) => ({ detail: message.slice(0, 200), pointer: pointerOf(path) }))
+		errors: wrongFieldsOf(error, MAX_ERRORS)
 	}
 });
 

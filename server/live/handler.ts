@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { SocketRefusal } from '#domain/protocol.ts';
 import { refuse } from '#domain/result.ts';
 import type { Refused } from '#domain/result.ts';
+import { wrongFieldsOf } from '#domain/wrong-field.ts';
 import { logFault, publicText } from '#server/platform/log.ts';
 import type { Log } from '#server/platform/log.ts';
 import type { Reply } from './join.ts';
@@ -28,14 +29,12 @@ export type ReplyOf<Events, E extends keyof Events> = Events[E] extends (
 export type Handler = (viewer: Viewer, request: unknown) => Promise<Reply<unknown>>;
 export type Handlers = ReadonlyMap<string, Handler>;
 
+const MAX_ERRORS = 10;
+
 const refusalOf = (error: z.ZodError): Refused<SocketRefusal> => {
 	const isUnknownRoom = error.issues.every((issue) => issue.message === 'unknown_room');
 	if (isUnknownRoom) return refuse('unknown_room');
-	const errors = error.issues.slice(0, 10).map(({ message, path }) => ({
-		detail: message.slice(0, 200),
-		pointer: `#/${path.join('/')}`
-	}));
-	return refuse('bad_request', { errors });
+	return refuse('bad_request', { errors: wrongFieldsOf(error, MAX_ERRORS) });
 };
 
 /** Makes the handlers of a namespace; `Events` is the client's side of the protocol. */

@@ -14,8 +14,15 @@ const LONGEST_TEXT = 200;
 /** Vouches for a room name, a source's key, a host: never for anything a patient typed. */
 export const publicText = (text: string): PublicText => text.slice(0, LONGEST_TEXT) as PublicText;
 
+/** O28: a line that gives a source's number gives its key as well. */
+type NamedSource<F> = string extends keyof F
+	? unknown
+	: 'sourceId' extends keyof F
+		? { readonly source: PublicText }
+		: unknown;
+
 /** Numbers, booleans, ids, string literals; a plain `string` becomes `never`. */
-export type LogFields<F> = {
+export type LogFields<F> = NamedSource<F> & {
 	readonly [K in keyof F]: F[K] extends number | boolean | null | undefined
 		? F[K]
 		: F[K] extends string
@@ -45,6 +52,15 @@ export type Log = {
 	readonly debug: Write;
 	readonly child: <const F extends Record<string, unknown>>(fields: LogFields<F>) => Log;
 };
+
+/** Which source a line is about: its number, and the key by which an operator knows it. */
+export const aboutSource = <const Id extends number>(
+	sourceId: Id,
+	key: string
+): { readonly sourceId: Id; readonly source: PublicText } => ({
+	sourceId,
+	source: publicText(key)
+});
 
 export type LogOptions = {
 	readonly name: string;

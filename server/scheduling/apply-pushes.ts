@@ -1,10 +1,11 @@
 // Writes what sources told in full and tells the rooms: by the hub that heard it, right after its
 // answer, and by any worker for a hub that did not come to it.
 import type { RoomEntry } from '#domain/protocol.ts';
-import type { ScheduleId, SourceId } from '#domain/ids.ts';
-import type { Log } from '../platform/log.ts';
+import type { ScheduleId } from '#domain/ids.ts';
+import { aboutSource, type Log } from '../platform/log.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { commitPush } from '../store/commit-push.ts';
+import type { PushSource } from '../store/push.ts';
 
 export type ApplyDeps = {
 	readonly sql: Sql;
@@ -17,12 +18,12 @@ export type ApplyDeps = {
 /** Y6: returns how many slots were written. */
 export const applyPushes =
 	({ sql, publish, addAlerts, log }: ApplyDeps) =>
-	async (sourceId: SourceId): Promise<number> => {
-		const done = await commitPush(sql, sourceId);
+	async ({ id, key }: PushSource): Promise<number> => {
+		const done = await commitPush(sql, id);
 		if (done === null) return 0;
 		if (done.entries.length > 0) publish(done.entries);
 		if (done.touched.length > 0) await addAlerts(done.touched);
 		const { applied, outOfDate, unsure } = done;
-		log.info('push_applied', { sourceId, applied, outOfDate, unsure });
+		log.info('push_applied', { ...aboutSource(id, key), applied, outOfDate, unsure });
 		return applied;
 	};

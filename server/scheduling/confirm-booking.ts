@@ -8,6 +8,7 @@ import { BookingId, PatientId, type DeviceKey } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { must, ok, refuse, type Result } from '#domain/result.ts';
 import { MINUTE_MS, type Clock } from '#domain/time.ts';
+import { wrongField } from '#domain/wrong-field.ts';
 import type { PhiCipher } from '../platform/phi.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { readBookingView } from '../store/booking-view.ts';
@@ -35,7 +36,7 @@ export const confirmBooking =
 		command: ConfirmBooking
 	): Promise<Result<BookingView, ConfirmRefusal>> => {
 		if (!isBornBy(command.patient.bornOn, clock.now())) {
-			const errors = [{ detail: 'not_a_date', pointer: '#/patient/bornOn' }];
+			const errors = [wrongField('not_a_date', '#/patient/bornOn')];
 			return refuse('bad_request', { errors });
 		}
 		const bookingId = BookingId.parse(randomUUID());

@@ -7,6 +7,7 @@ import { ok, refuse, type Result } from '#domain/result.ts';
 import {
 	DraftId,
 	givesNothing,
+	mayTryAgain,
 	type Operator,
 	type RemovedSource,
 	type SourceDesk
@@ -23,7 +24,7 @@ import {
 	weighSource
 } from '../store/operate-sources.ts';
 import { insertReread, listKeptAnswers, readReread, wishToApply } from '../store/rereads.ts';
-import { insertDraft, readDraft, takeDraft } from '../store/source-drafts.ts';
+import { askAgain, insertDraft, readDraft, takeDraft } from '../store/source-drafts.ts';
 
 export type SourceDeskDeps = {
 	readonly sql: Sql;
@@ -37,6 +38,15 @@ const askToTry =
 		const id = DraftId.parse(randomUUID());
 		await insertDraft(sql, secrets, { ...wish, id, by });
 		return id;
+	};
+
+const tryAgain =
+	({ sql }: SourceDeskDeps): SourceDesk['tryAgain'] =>
+	async (by, id) => {
+		const draft = await readDraft(sql, id);
+		if (draft === null) return refuse('draft_unknown');
+		if (mayTryAgain(draft)) await askAgain(sql, { id, by });
+		return ok(null);
 	};
 
 const addTried =
@@ -88,6 +98,7 @@ const askToReread =
 
 export const createSourceDesk = (deps: SourceDeskDeps): SourceDesk & RereadDesk => ({
 	try: askToTry(deps),
+	tryAgain: tryAgain(deps),
 	readDraft: async (id) => {
 		const draft = await readDraft(deps.sql, id);
 		return draft === null ? refuse('draft_unknown') : ok(draft);

@@ -12,7 +12,7 @@ import {
 } from '#domain/push/webhook.ts';
 import { ok, refuse, type Result } from '#domain/result.ts';
 import type { Clock } from '#domain/time.ts';
-import { publicText, type Log } from '../platform/log.ts';
+import { aboutSource, type Log } from '../platform/log.ts';
 import type { Sql } from '../platform/postgres.ts';
 import { digestOf, isBearerOf, isSignedBy } from '../platform/push-keys.ts';
 import {
@@ -120,7 +120,7 @@ const changesFor = (lost: number, news: readonly number[], told: Notification): 
 
 /** What an operator must know; the rest is counted in the store. */
 const tellOperator = (log: Log, { id, key }: PushSource, verdict: Verdict, lost: number): void => {
-	const fields = { sourceId: id, source: publicText(key) };
+	const fields = aboutSource(id, key);
 	if (verdict === 'broken') log.error('push_broken', fields);
 	else if (verdict === 'gap') log.warn('push_gap', { ...fields, lost });
 	else if (verdict === 'restarted') log.warn('push_restarted', fields);
@@ -142,7 +142,7 @@ const takeNotification = async (
 		return { ...found, news: { changes, slots } };
 	});
 	tellOperator(deps.log, source, heard.verdict, heard.lost);
-	if (heard.wasSilent) deps.log.info('push_back', { sourceId: source.id });
+	if (heard.wasSilent) deps.log.info('push_back', aboutSource(source.id, source.key));
 	if (heard.news.slots.length > 0) deps.apply(source);
 	return ok({ outcome: heard.verdict === 'repeat' ? 'repeated' : 'taken' });
 };

@@ -19,6 +19,8 @@ export type PollOutcome = {
 	readonly nextPollInMs: number;
 	/** A shrink that waits for a second opinion, or null. */
 	readonly suspect: Suspect | null;
+	/** W51: so many times go because it listed none at all twice in a row; left out = none. */
+	readonly emptied?: number;
 	/** When the source said so, if it was not now: an answer that is read again is as old as it is. */
 	readonly heardAt?: Instant;
 	/** Only the near days were asked for. */
@@ -41,6 +43,17 @@ const IGNORED_HOURS = 24;
 
 type Fence = { readonly now: Instant; readonly pollStartedAt: string };
 
+const factsOf = (listing: Listing): readonly SlotFact[] => {
+	if (listing.form === 'unchanged') return [];
+	return listing.form === 'full' ? listing.facts : listing.changed;
+};
+
+/** W51: what an operator sees until the source has times again. */
+const emptiedSql = (tx: Tx, { answer, emptied = 0 }: PollOutcome) => {
+	if (emptied > 0) return tx`emptied_at = clock_timestamp(), emptied_count = ${emptied},`;
+	return factsOf(answer.listing).length > 0 ? tx`emptied_at = null, emptied_count = null,` : tx``;
+};
+
 /** The one row that every poll touches. null = fenced. */
 const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> => {
 	const { claim, answer, isNear = false, mayNarrow = false } = outcome;
@@ -62,7 +75,7 @@ const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> =>
 				or window_ignored_at < clock_timestamp() - ${IGNORED_HOURS} * interval '1 hour'),
 			checked_at = coalesce(${outcome.heardAt ?? null}::timestamptz, clock_timestamp()),
 			valid_at = ${answer.validAt}, outcome = ${answer.isUpdate === true ? 'complete' : answer.state},
-			detail = null, failures = 0, polling_until = null,
+			detail = null, failures = 0, polling_until = null, ${emptiedSql(tx, outcome)}
 			suspect = ${outcome.suspect === null ? null : JSON.stringify(outcome.suspect)}::text::jsonb,
 			recent_changes = (recent_changes || ${outcome.changes.length}::int)
 				[cardinality(recent_changes) + 2 - ${RECENT_POLLS}::int:],
@@ -71,11 +84,6 @@ const passFence = async (tx: Tx, outcome: PollOutcome): Promise<Fence | null> =>
 		where id = ${claim.sourceId} and poll_gen = ${claim.gen} and committed_gen < ${claim.gen}
 		returning clock_timestamp() as now, poll_started_at::text as "pollStartedAt"`;
 	return row ?? null;
-};
-
-const factsOf = (listing: Listing): readonly SlotFact[] => {
-	if (listing.form === 'unchanged') return [];
-	return listing.form === 'full' ? listing.facts : listing.changed;
 };
 
 /**

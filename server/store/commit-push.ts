@@ -108,7 +108,9 @@ const markPushed = async (
 			told_at = coalesce(to_timestamp(x.at / 1000.0), s.told_at)
 		from unnest(${keys}::text[], ${times}::float8[]) as x (key, at)
 		where s.source_id = ${sourceId} and s.key = x.key`;
-	await tx`update sources set pushed_at = clock_timestamp() where id = ${sourceId}`;
+	await tx`
+		update sources set pushed_at = clock_timestamp(), emptied_at = null, emptied_count = null
+		where id = ${sourceId}`;
 	await tx`
 		update poll_estimates set told = least(100000, told + ${changes}::int), pushes = not exists (
 			select 1 from push_links l where l.source_id = ${sourceId}

@@ -4,6 +4,7 @@ import type { Queryable, Sql } from '../platform/postgres.ts';
 
 export type DueSubscription = {
 	readonly sourceId: SourceId;
+	readonly key: string;
 	/** null = none stands yet. */
 	readonly subscription: string | null;
 	readonly failures: number;
@@ -31,7 +32,7 @@ export const claimSubscriptions = (
 				and s.try_at <= clock_timestamp()
 				and (s.subscription is null or s.renew_at <= clock_timestamp()
 					or l.silent or l.status in ('error', 'off'))
-			returning s.source_id as "sourceId", s.subscription, s.failures`;
+			returning s.source_id as "sourceId", o.key, s.subscription, s.failures`;
 		return [...rows];
 	});
 

@@ -136,16 +136,16 @@ export const listSignalled = async (sql: Queryable, limit: number): Promise<Inbo
 	return [...rows];
 };
 
-/** Ids of sources with slots that wait to be written: left behind by a hub that died. */
+/** Sources with slots that wait to be written: left behind by a hub that died. */
 export const listPushed = async (
 	sql: Queryable,
 	within: { readonly afterMs: number; readonly limit: number }
-): Promise<SourceId[]> => {
-	const rows = await sql<{ id: SourceId }[]>`
-		select distinct source_id as id from push_inbox
-		where slots <> '[]' and at < clock_timestamp() - ${within.afterMs} * interval '1 millisecond'
+): Promise<PushSource[]> => {
+	const rows = await sql<PushSource[]>`
+		select distinct o.id, o.key from push_inbox i join sources o on o.id = i.source_id
+		where i.slots <> '[]' and i.at < clock_timestamp() - ${within.afterMs} * interval '1 millisecond'
 		limit ${within.limit}`;
-	return rows.map(({ id }) => id);
+	return [...rows];
 };
 
 export type Signals = { readonly ids: readonly number[]; readonly changes: number };
@@ -175,6 +175,7 @@ export const dropSignals = async (
 
 export type HeardLink = {
 	readonly sourceId: SourceId;
+	readonly key: string;
 	readonly heardAt: Instant;
 	readonly heartbeatMs: number;
 	readonly now: Instant;
@@ -183,10 +184,11 @@ export type HeardLink = {
 /** Links of active subscriptions that promised heartbeats and are not known as silent. */
 export const listPromising = async (sql: Queryable, limit: number): Promise<HeardLink[]> => {
 	const rows = await sql<HeardLink[]>`
-		select source_id as "sourceId", heard_at as "heardAt", heartbeat_ms as "heartbeatMs",
-			clock_timestamp() as now
-		from push_links where heartbeat_ms is not null and not silent and way = 'fhir'
-		order by heard_at limit ${limit}`;
+		select l.source_id as "sourceId", o.key, l.heard_at as "heardAt",
+			l.heartbeat_ms as "heartbeatMs", clock_timestamp() as now
+		from push_links l join sources o on o.id = l.source_id
+		where l.heartbeat_ms is not null and not l.silent and l.way = 'fhir'
+		order by l.heard_at limit ${limit}`;
 	return [...rows];
 };
 

@@ -48,10 +48,23 @@ export const insertDraft = async (
 export const readDraft = async (sql: Queryable, id: DraftId): Promise<SourceDraft | null> => {
 	const [row] = await sql<SourceDraft[]>`
 		select id, settings, report, why, sealed is not null as "hasSecret",
+			secret_gone as "isSecretGone",
 			(extract(epoch from clock_timestamp() - made_at) * 1000)::float8 as "ageMs",
 			${takenBy(sql)} as worker
 		from source_drafts where id = ${id} and made_at > ${forgottenBefore(sql)}`;
 	return row ?? null;
+};
+
+/** O29: it waits for a worker as if it had just been asked for, with the secret that is kept. */
+export const askAgain = async (
+	sql: Queryable,
+	{ id, by }: { readonly id: DraftId; readonly by: Operator }
+): Promise<void> => {
+	await sql`
+		update source_drafts set report = null, why = null, ${letGo(sql)},
+			made_at = clock_timestamp(), made_by = ${by}
+		where id = ${id} and (report is not null or why is not null) and not secret_gone
+			and made_at > ${forgottenBefore(sql)}`;
 };
 
 type SealedDraft = {
@@ -93,7 +106,8 @@ export type ClaimedDraft = {
 };
 
 /** What is kept of one that will not be read, and so not be saved: not its secret. */
-const failed = (sql: Queryable, why: DraftFailure) => sql`why = ${why}, key_id = null,
+const failed = (sql: Queryable, why: DraftFailure) => sql`why = ${why},
+	secret_gone = secret_gone or sealed is not null, key_id = null,
 	wrapped_key = null, sealed = null, ${letGo(sql)}`;
 
 /** The next one that waits; null = none does. */

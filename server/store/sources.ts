@@ -21,6 +21,8 @@ export type Suspect = {
 	readonly gen: number;
 	readonly freeAfter: number;
 	readonly isNear?: boolean;
+	/** It listed nothing at all. */
+	readonly isEmpty?: boolean;
 };
 
 /** What is known of the polls that asked for less than the whole window. */
@@ -171,13 +173,14 @@ export const upsertSource = async (sql: Queryable, source: SourceSettings): Prom
 			min_interval_ms = excluded.min_interval_ms, fresh_for_ms = excluded.fresh_for_ms,
 			window_ms = excluded.window_ms, allow_private = excluded.allow_private,
 			booking = excluded.booking, may_narrow = false, window_ignored_at = null, enabled = s.paused_at is null, removed_at = null,
-			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at) = (
+			(cursor, suspect, poll_gen, committed_gen, polling_until, next_poll_at, emptied_at) = (
 				select case when moved then '{}' else s.cursor end,
 					case when moved then null else s.suspect end,
 					case when moved then s.poll_gen + 1 else s.poll_gen end,
 					case when moved then s.poll_gen + 1 else s.committed_gen end,
 					case when moved then null else s.polling_until end,
-					case when moved or not s.enabled then now() else s.next_poll_at end
+					case when moved or not s.enabled then now() else s.next_poll_at end,
+					case when moved then null else s.emptied_at end
 				from (select (s.kind, s.url) <> (excluded.kind, excluded.url)
 					or s.removed_at is not null as moved) as m
 			)

@@ -15,6 +15,9 @@ export const readSourceStatuses = (sql: Queryable): Promise<SourceStatusRow[]> =
 			o.flags, o.refused, o.recent_changes as "recentChanges",
 			o.suspect is not null as suspect, o.paused_at as "pausedAt",
 			o.paused_because as "pausedBecause",
+			case when o.emptied_at is not null then jsonb_build_object(
+				'at', floor(extract(epoch from o.emptied_at) * 1000)::bigint,
+				'count', o.emptied_count) end as emptied,
 			exists (select 1 from source_secrets x where x.source_id = o.id and x.name = 'key') as "hasSecret",
 			case when l.source_id is not null then jsonb_build_object(
 				'state', case when l.silent then 'silent' when l.status in ('error', 'off') then 'broken'

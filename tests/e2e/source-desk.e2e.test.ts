@@ -7,6 +7,7 @@ import { startOffice, type RunningOffice } from '../../demo/clinics/small/start.
 import { dumpRedis, dumpTables } from '../support/dumps.ts';
 import { listenToRedis } from '../support/redis-monitor.ts';
 import { connectRedis } from '../support/redis.ts';
+import { startMoodyServer } from '../support/moody-server.ts';
 import { until } from '../support/until.ts';
 import { stages } from '../workers/connectors/office-stages.ts';
 import { createTestBrowser, violationsEverywhere, type TestBrowser } from './browser.ts';
@@ -95,7 +96,8 @@ test('[E12][E4][E13][O22] without scripts a source is tried, added, paused, resu
 	await page.fill('#key', 'vendor-one');
 	await page.getByRole('button', { name: 'Try it' }).click();
 	// Without its secret the vendor gives nothing: the way back, and the form as it was.
-	await page.getByText('It gave no answer that can be used.').waitFor();
+	await page.getByText('It was not read. Nothing is published.').waitFor();
+	await page.getByText('Something on the form does not fit this source.').waitFor();
 	expect(await page.getByRole('button', { name: 'Save it anyway' }).count()).toBe(1);
 	await page.getByRole('link', { name: 'Change the form' }).click();
 	expect(await page.inputValue('#key')).toBe('vendor-one');
@@ -136,6 +138,41 @@ test('[E12][E4][E13][O22] without scripts a source is tried, added, paused, resu
 		'source_resumed',
 		'source_removed'
 	]);
+});
+
+test('[O29][O30] without scripts a failed try says what to do, and is tried again by one button', async () => {
+	await using source = await startMoodyServer(office.url);
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }), {
+		javaScriptEnabled: false
+	});
+	await fillIn(page, 'again', 'a-key');
+	await page.fill('#url', source.url);
+	await page.uncheck('input[name=private]');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('The hub may not read from this address.').waitFor();
+	await page.getByText('It was not read. Nothing is published.').waitFor();
+	expect(await page.locator('main').innerText()).not.toMatch(/[a-z]_[a-z]|It was read/);
+	// Figures of what was not read would only mislead.
+	expect(await page.getByText('Schedules', { exact: true }).count()).toBe(0);
+	expect(source.asked()).toBe(0);
+	await page.getByRole('link', { name: 'Change the form' }).click();
+	await page.check('input[name=private]');
+	await page.fill('#secret', 'a-key');
+	source.become('broken');
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('Its server answered with an error.').waitFor();
+	const address = page.url();
+	const asked = source.asked();
+	expect(asked).toBeGreaterThan(0);
+	source.become('fine');
+	await page.reload();
+	expect(source.asked()).toBe(asked);
+	await page.getByRole('button', { name: 'Try again' }).click();
+	await page.getByText('It answered in full.').waitFor();
+	expect(page.url()).toBe(address);
+	expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0);
+	await page.getByText('With the secret you typed.').waitFor();
+	await context.close();
 });
 
 test('[O20] without scripts a kept answer is read again, shown, and applied when confirmed', async () => {
@@ -252,6 +289,30 @@ test('[E12] nothing of it opens without the operator’s link, or from a page of
 	await context.close();
 });
 
+test('[W51][O31] a clinic that lists nothing twice in a row: the operator reads when and how many', async () => {
+	const { clinic, workers } = town;
+	const before = await openSlots(clinic.key);
+	expect(before).toBeGreaterThan(10);
+	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }));
+	clinic.setFault({ kind: 'empty_answer' });
+	await until(() => workers.output().includes('source_emptied'), { timeoutMs: 30_000 });
+	expect(workers.output()).toMatch(
+		new RegExp(`"level":"warn".*"source":"${clinic.key}","removed":\\d+.*"source_emptied"`)
+	);
+	expect(await openSlots(clinic.key)).toBe(0);
+	const said = page.getByText(
+		/^It answered with no times at all twice in a row. All \d+ of its times were taken off on .+ UTC\./
+	);
+	await page.reload();
+	await said.waitFor();
+	expect(await violationsEverywhere(page)).toEqual([]);
+	clinic.setFault(null);
+	await until(async () => (await openSlots(clinic.key)) > 0, { timeoutMs: 30_000 });
+	// By itself.
+	await said.waitFor({ state: 'detached' });
+	await context.close();
+});
+
 test('[E12] axe-core finds nothing, in both themes and widths', async () => {
 	const { page, context } = await browser.open(town.linkOf({ role: 'operator' }));
 	const seen: string[] = [];
@@ -271,10 +332,18 @@ test('[E12] axe-core finds nothing, in both themes and widths', async () => {
 	await page.getByRole('button', { name: 'Try it' }).click();
 	await page.getByText('It answered in full.').waitFor();
 	await look();
-	await town.system.database.sql`
-		update source_drafts set report = null, why = 'lost' where id = ${page.url().split('/').at(-1) ?? ''}`;
+	const { sql } = town.system.database;
+	const draft = page.url().split('/').at(-1) ?? '';
+	await sql`
+		update source_drafts set report = null, taken_by = 'there:7',
+			taken_until = clock_timestamp() + interval '1 hour' where id = ${draft}`;
+	await page.reload();
+	await page.getByText('Worker: there:7.').waitFor();
+	await look();
+	await sql`update source_drafts set why = 'lost' where id = ${draft}`;
 	await page.reload();
 	await page.getByText('It could not be read').waitFor();
+	await page.getByRole('button', { name: 'Try again' }).waitFor();
 	await look();
 	await page.goto(`${town.hub.url}/status/remove/${town.clinic.key}`);
 	await look();

@@ -158,7 +158,7 @@ test('[X14] confirming leads to a booking and its calendar file, for this device
 	expect((await me.get(path)).json.state).toBe('cancelling');
 });
 
-test('[X6] wrong patient details are named field by field', async () => {
+test('[X6][X29] wrong patient details are named field by field', async () => {
 	const me = createBrowser();
 	const hold = await me.post('/holds', { slotId: await addSlot(), requestId: crypto.randomUUID() });
 	const reply = await me.post(`/holds/${hold.json.id}/confirm`, {
@@ -167,10 +167,14 @@ test('[X6] wrong patient details are named field by field', async () => {
 	});
 	expect(reply.status).toBe(400);
 	expect(reply.json.errors).toContainEqual({
-		detail: 'not_a_phone_number',
+		detail:
+			'Must be a telephone number of 7 to 25 digits, spaces and signs, such as +1 406 555 0100.',
 		pointer: '#/patient/phone'
 	});
-	expect(reply.json.errors).toContainEqual({ detail: 'not_a_date', pointer: '#/patient/bornOn' });
+	expect(reply.json.errors).toContainEqual({
+		detail: 'Must be a date after 1900-01-01 that is not in the future, such as 1961-05-23.',
+		pointer: '#/patient/bornOn'
+	});
 	expect(reply.text).not.toMatch(/Rosa/);
 });
 

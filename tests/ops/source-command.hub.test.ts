@@ -55,7 +55,7 @@ const pollsOf = async ({ database }: System, key: string): Promise<number> => {
 	return must(row).gen;
 };
 
-test('[E5][E14] a source is added, paused, resumed and removed while the workers run', async () => {
+test('[E5][E14][O31] a source is added, paused, resumed and removed while the workers run', async () => {
 	await using system = await startSystem({ keys: ['bluestem'], slotCount: 60 });
 	const clinic = must(system.clinics.clinics[0]);
 	const env = envOf(system);
@@ -76,6 +76,11 @@ test('[E5][E14] a source is added, paused, resumed and removed while the workers
 	await run(['source', 'pause', 'new-one', '--because', 'They move house.'], { env });
 	const paused = await pollsOf(system, 'new-one');
 	expect((await run(['source', 'list'], { env })).out).toContain('paused, They move house.');
+	await system.database.sql`
+		update sources set emptied_at = '2026-01-02T03:04Z', emptied_count = 40 where key = 'new-one'`;
+	const emptied = (await run(['source', 'list'], { env })).out;
+	expect(emptied).toMatch(/^new-one\s+\S+\s+fresh, paused, no times /m);
+	expect(emptied).toMatch(/all 40 of its times were taken off at .*2026/);
 	expect(await pollsOf(system, 'new-one')).toBe(paused);
 	const replaced = await run([...add, '--replace'], { env });
 	expect(replaced).toMatchObject({ code: 0, out: expect.stringContaining('It is paused') });

@@ -2,7 +2,13 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SlotId } from '#domain/ids.ts';
-import { createLog, logFault, publicText, type LogLevel } from '#server/platform/log.ts';
+import {
+	aboutSource,
+	createLog,
+	logFault,
+	publicText,
+	type LogLevel
+} from '#server/platform/log.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -57,6 +63,18 @@ describe('the log', () => {
 		// @ts-expect-error free text beside a fault
 		logFault(log, 'hold_failed', new Error('x'), { name });
 		log.info('hold_placed', { because: Math.abs(1) > 0 ? 'expired' : 'released' });
+	});
+
+	test('[O28] does not compile where a source is named by its number only', () => {
+		const { log, read } = collect();
+		// @ts-expect-error only the number
+		log.warn('poll_fenced', { sourceId: 7 });
+		// @ts-expect-error only the number, in a child
+		log.child({ sourceId: 7, gen: 3 });
+		// @ts-expect-error only the number, beside a fault
+		logFault(log, 'poll_failed', new Error('x'), { sourceId: 7 });
+		log.warn('push_silent', { ...aboutSource(7, 'big-sky'), ageMs: 61_000 });
+		expect(read().at(-1)).toMatchObject({ sourceId: 7, source: 'big-sky', ageMs: 61_000 });
 	});
 
 	test('[S30] of a fault writes name, code and frames, and returns the id it wrote', () => {

@@ -153,6 +153,7 @@ test('[U14] the worst source comes first', () => {
 		recentChanges: [],
 		push: null,
 		suspect: false,
+		emptied: null,
 		pausedAt: null,
 		pausedBecause: null,
 		hasSecret: false,
@@ -163,8 +164,17 @@ test('[U14] the worst source comes first', () => {
 		make('a', {}),
 		make('failing', { failures: 2 }),
 		make('suspect', { suspect: true }),
+		make('emptied', { emptied: { at: toInstant(0), count: 40 } }),
 		make('old', { freshness: 'stale' }),
 		make('never', { freshness: 'silent' })
 	].toSorted(byTrouble);
-	expect(sorted.map(({ name }) => name)).toEqual(['never', 'old', 'failing', 'suspect', 'a', 'b']);
+	expect(sorted.map(({ name }) => name)).toEqual([
+		'never',
+		'old',
+		'failing',
+		'emptied',
+		'suspect',
+		'a',
+		'b'
+	]);
 });

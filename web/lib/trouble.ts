@@ -8,10 +8,14 @@ const weights: Record<SourceStatus['freshness'], number> = {
 	fresh: 0
 };
 
+/** A loss that was believed weighs more than one that waits for its second look. */
+const doubtOf = ({ suspect, emptied }: SourceStatus): number =>
+	(emptied === null ? 0 : 2) + Number(suspect);
+
 /** U14: freshness, then failures in a row, then doubt, then refused records, then the name. */
 export const byTrouble = (a: SourceStatus, b: SourceStatus): number =>
 	weights[b.freshness] - weights[a.freshness] ||
 	b.failures - a.failures ||
-	Number(b.suspect) - Number(a.suspect) ||
+	doubtOf(b) - doubtOf(a) ||
 	b.refused.length - a.refused.length ||
 	a.name.localeCompare(b.name);

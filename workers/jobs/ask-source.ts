@@ -2,7 +2,7 @@
 // throws is a silent answer too: one broken source must not cost the others anything.
 import type { Answer, SilentAnswer } from '#domain/answer.ts';
 import { SECOND_MS } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { SourceId } from '#domain/ids.ts';
 import type { Connector, PollRequest } from '../connectors/connector.ts';
 
@@ -54,7 +54,12 @@ export const askSource = async (
 		const answer = await Promise.race([polled, leftBehind]);
 		return { answer, tookMs: performance.now() - startedAt };
 	} catch (error) {
-		const faultId = logFault(log, 'connector_failed', error, { sourceId });
+		const faultId = logFault(
+			log,
+			'connector_failed',
+			error,
+			aboutSource(sourceId, request.source.key)
+		);
 		const answer = stop.signal.aborted
 			? late
 			: silent('not_understood', `The connector failed on this answer (fault ${faultId}).`);

@@ -14,6 +14,8 @@ export type Comparison = {
 	/** What is to be written: nothing is removed while the answer is suspect. */
 	readonly changes: readonly SlotChange[];
 	readonly suspect: Suspect | null;
+	/** W51: so many slots go because the source listed none at all for the second time in a row. */
+	readonly emptied: number;
 };
 
 /** A delta is read against only the slots that it names. */
@@ -42,6 +44,23 @@ const diffAnswer = async (
 	}
 };
 
+/** It answered completely, and there is no slot in it, not even a busy one. */
+const listsNothing = ({ state, listing }: SpokenAnswer): boolean => {
+	if (state !== 'complete' || listing.form === 'unchanged') return false;
+	return (listing.form === 'full' ? listing.facts.length : listing.total) === 0;
+};
+
+/** W51: what the second empty look in a row takes away. The first about the near days is none (W40). */
+const emptiedBy = (
+	claim: PollClaim,
+	answer: SpokenAnswer,
+	changes: readonly SlotChange[]
+): number => {
+	const { suspect } = claim;
+	if (suspect?.isEmpty !== true || suspect.isNear === true || !listsNothing(answer)) return 0;
+	return changes.filter((change) => change.kind === 'removed').length;
+};
+
 /**
  * D7: a loss that must be seen twice, or null. Counts in Postgres only when slots vanish. W40: what was
  * seen of the near days alone is no first look at the others.
@@ -62,7 +81,9 @@ const suspectOf = async (
 		explicitEmpty: answer.explicitEmpty,
 		earlier: claim.suspect?.isNear === true ? null : claim.suspect
 	});
-	return found === null ? null : { gen: claim.gen, freeAfter: found.freeAfter };
+	if (found === null) return null;
+	const suspect = { gen: claim.gen, freeAfter: found.freeAfter };
+	return listsNothing(answer) ? { ...suspect, isEmpty: true } : suspect;
 };
 
 export const compareAnswer = async (
@@ -73,7 +94,10 @@ export const compareAnswer = async (
 ): Promise<Comparison> => {
 	const changes = await diffAnswer(sql, claim.sourceId, answer, isNear);
 	const found = await suspectOf(sql, claim, answer, changes);
-	if (found === null) return { changes, suspect: null };
+	if (found === null) {
+		return { changes, suspect: null, emptied: emptiedBy(claim, answer, changes) };
+	}
 	const suspect = isNear ? { ...found, isNear } : found;
-	return { changes: changes.filter((change) => change.kind !== 'removed'), suspect };
+	const kept = changes.filter((change) => change.kind !== 'removed');
+	return { changes: kept, suspect, emptied: 0 };
 };

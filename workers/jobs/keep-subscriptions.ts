@@ -1,7 +1,7 @@
 // Keeps a subscription at every source that offers one and has a key to push with: makes it, renews it
 // before it ends, puts it right when it broke, and ends it when the source goes away.
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toInstant, type Clock } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import type { PushKeys } from '#server/store/push-keys.ts';
 import {
@@ -41,6 +41,7 @@ const pauseMs = (failures: number): number =>
 const subscribe = async (deps: SubscribeDeps, due: DueSubscription): Promise<boolean> => {
 	const { sql, connectors, clock, log, pushKeys, publicUrl } = deps;
 	const { sourceId } = due;
+	const about = aboutSource(sourceId, due.key);
 	const source = (await readSource(sql, sourceId))?.settings;
 	const subscriber = source === undefined ? null : (connectors[source.kind].subscriber ?? null);
 	if (source === undefined || subscriber === null) return false;
@@ -59,7 +60,7 @@ const subscribe = async (deps: SubscribeDeps, due: DueSubscription): Promise<boo
 		const { subscription } = outcome;
 		const times = { heartbeatMs: HEARTBEAT_MS, renewInMs: RENEW_AFTER_MS };
 		await keepSubscription(sql, sourceId, { subscription, ...times });
-		log.info('push_subscribed', { sourceId, renewed: due.subscription !== null });
+		log.info('push_subscribed', { ...about, renewed: due.subscription !== null });
 		return true;
 	}
 	const isOffered = outcome.state === 'failed';
@@ -68,7 +69,7 @@ const subscribe = async (deps: SubscribeDeps, due: DueSubscription): Promise<boo
 	const pause = gone && due.failures === 0 ? 0 : pauseMs(due.failures);
 	const retryInMs = isOffered ? pause : NOT_OFFERED_MS;
 	await postponeSubscription(sql, sourceId, { retryInMs, gone });
-	if (isOffered) log.warn('push_subscribe_failed', { sourceId, failures: due.failures + 1 });
+	if (isOffered) log.warn('push_subscribe_failed', { ...about, failures: due.failures + 1 });
 	return false;
 };
 
@@ -82,7 +83,10 @@ const endAbandoned = async ({ sql, connectors, log }: SubscribeDeps): Promise<vo
 				{ source, signal },
 				subscription
 			);
-			log.info('push_unsubscribed', { sourceId, ended: ended === true });
+			log.info('push_unsubscribed', {
+				...aboutSource(sourceId, source.key),
+				ended: ended === true
+			});
 		}
 		await dropSubscription(sql, sourceId);
 	}
@@ -97,7 +101,7 @@ export const keepSubscriptions = (deps: SubscribeDeps) => async (): Promise<numb
 	const made = await Promise.all(
 		due.map((one) =>
 			subscribe(deps, one).catch((error: unknown) => {
-				logFault(deps.log, 'push_subscribe_broke', error, { sourceId: one.sourceId });
+				logFault(deps.log, 'push_subscribe_broke', error, aboutSource(one.sourceId, one.key));
 				return false;
 			})
 		)

@@ -11,7 +11,7 @@ import { FRESH_SHARE, costOfAnswer } from '#domain/polling/price.ts';
 import { parseEstimate, poolIn, storeEstimate } from '#domain/polling/stored.ts';
 import { DAY_MS, MINUTE_MS, toInstant, type Instant } from '#domain/time.ts';
 import { isZone, offsetMinutesAt } from '#domain/zone.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import {
 	hastenPoll,
@@ -24,6 +24,7 @@ import type { Queues } from '../queues.ts';
 
 export type Polled = {
 	readonly sourceId: SourceId;
+	readonly key: string;
 	readonly url: string;
 	/** When the good poll was begun, by the database's clock. */
 	readonly startedAt: Instant;
@@ -159,7 +160,7 @@ export const createPollPolicy = ({ sql, log }: { readonly sql: Sql; readonly log
 				};
 				return { nextInMs, nextIsWhole, keep: safeKeep };
 			} catch (error) {
-				logFault(log, 'poll_plan_failed', error, { sourceId: polled.sourceId });
+				logFault(log, 'poll_plan_failed', error, aboutSource(polled.sourceId, polled.key));
 				return null;
 			}
 		}

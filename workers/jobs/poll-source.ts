@@ -4,7 +4,7 @@ import type { SourceId, ScheduleId } from '#domain/ids.ts';
 import type { SilentAnswer, SilentReason, SpokenAnswer } from '#domain/answer.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
 import { SECOND_MS } from '#domain/time.ts';
-import { logFault, publicText, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import { commitPoll } from '#server/store/commit-poll.ts';
 import { claimPoll, readSource, recordSilence } from '#server/store/sources.ts';
@@ -49,7 +49,11 @@ export type PollReport =
 			readonly isNear: boolean;
 			readonly changes: number;
 			readonly suspect: boolean;
+			/** W51: slots that went because nothing at all was listed twice in a row. */
+			readonly emptied?: number;
 	  };
+
+const aboutClaim = ({ sourceId, source }: Poll['claim']) => aboutSource(sourceId, source.key);
 
 const planNext = async (
 	{ policy }: PollDeps,
@@ -59,6 +63,7 @@ const planNext = async (
 ): Promise<PollPlan | null> =>
 	(await policy?.plan({
 		sourceId,
+		key: source.key,
 		url: source.url,
 		startedAt: pollStartedAt,
 		changes,
@@ -80,7 +85,7 @@ const storeAnswer = async (
 	let after = noBases;
 	try {
 		const answer = tellMoved(heard, bases[reach]?.moved ?? noneMoved);
-		const { changes, suspect } = await compareAnswer(deps.sql, claim, answer, isNear);
+		const { changes, suspect, emptied } = await compareAnswer(deps.sql, claim, answer, isNear);
 		const plan = suspect === null ? await planNext(deps, poll, answer, changes.length) : null;
 		const { maxAgeMs } = answer;
 		const plannedMs = plan?.nextInMs ?? 0;
@@ -97,13 +102,14 @@ const storeAnswer = async (
 			changes,
 			nextPollInMs,
 			suspect,
+			emptied,
 			isNear,
 			mayNarrow,
 			poll: { token: poll.token, fullAt: fullAtOf(poll, heard) }
 		});
 		if (!done.ok) {
 			memory.lengthenLease(claim.sourceId);
-			deps.log.warn('poll_fenced', { sourceId: claim.sourceId, gen: claim.gen });
+			deps.log.warn('poll_fenced', { ...aboutClaim(claim), gen: claim.gen });
 			return { state: 'fenced' };
 		}
 		const { entries, touched, isMirrored } = done.value;
@@ -116,8 +122,8 @@ const storeAnswer = async (
 			touched.length > 0 ? deps.queues.addAlerts(touched) : null
 		]);
 		const { form } = answer.listing;
-		const isSuspect = suspect !== null;
-		return { state: 'committed', form, isNear, changes: changes.length, suspect: isSuspect };
+		const report = { state: 'committed', form, isNear, changes: changes.length } as const;
+		return { ...report, suspect: suspect !== null, ...(emptied > 0 && { emptied }) };
 	} finally {
 		connector.settle(claim.source.key, poll.token, mirrored, isNear);
 		memory.keep(claim.sourceId, after);
@@ -141,7 +147,7 @@ const storeSilence = async (
 	const isNearUseless = poll.reach === 'near' && reason === 'not_understood';
 	const silence = { sourceId, gen, reason, detail, retryInMs, isNearUseless };
 	if (!(await recordSilence(deps.sql, silence))) {
-		deps.log.warn('poll_fenced', { sourceId, gen });
+		deps.log.warn('poll_fenced', { ...aboutClaim(claim), gen });
 		return { state: 'fenced' };
 	}
 	await deps.queues.addPoll(sourceId, retryInMs, gen);
@@ -197,7 +203,8 @@ const runPoll = async (
 		return { state: 'abandoned' };
 	}
 	const { tookMs } = asked;
-	deps.log.debug('poll_asked', { sourceId, gen: claim.gen, tookMs, bytes: asked.answer.bytes });
+	const { gen } = claim;
+	deps.log.debug('poll_asked', { ...aboutClaim(claim), gen, tookMs, bytes: asked.answer.bytes });
 	noteDeadline(memory, poll, asked);
 	const { answer } = asked;
 	let report: PollReport;
@@ -215,13 +222,14 @@ const runPoll = async (
 
 const tell = (log: Log, { claim, startedAt }: Poll, report: PollReport): void => {
 	const ms = Math.round(performance.now() - startedAt);
-	const about = { sourceId: claim.sourceId, source: publicText(claim.source.key) };
+	const about = aboutClaim(claim);
 	if (report.state === 'silent') {
 		log.warn('poll_silent', { ...about, reason: report.reason, failures: claim.failures + 1, ms });
 	} else if (report.state === 'committed') {
-		const { form, isNear, changes, suspect } = report;
+		const { form, isNear, changes, suspect, emptied = 0 } = report;
 		const write = changes > 0 || suspect ? log.info : log.debug;
 		write('poll_done', { ...about, form, isNear, changes, suspect, ms });
+		if (emptied > 0) log.warn('source_emptied', { ...about, removed: emptied });
 	}
 };
 
@@ -240,7 +248,7 @@ export const createPollSource = (deps: PollDeps) => {
 			tell(deps.log, poll, report);
 			return report;
 		} catch (error) {
-			const faultId = logFault(deps.log, 'poll_failed', error, { sourceId });
+			const faultId = logFault(deps.log, 'poll_failed', error, aboutClaim(claim));
 			const detail = `The hub failed on this answer (fault ${faultId}).`;
 			return await storeSilence(deps, poll, {
 				reason: 'not_understood',

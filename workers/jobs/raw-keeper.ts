@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { toInstant } from '#domain/time.ts';
 import { HOUR_MS } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import type { SecretCipher } from '#server/platform/secret-cipher.ts';
 import {
@@ -42,17 +42,18 @@ export const readRawExchanges = async (
 	return blob === null ? null : unpackExchanges(await decompress(blob));
 };
 
+/** The poll that heard it. */
+type KeptFor = Pick<PollClaim, 'sourceId' | 'gen' | 'pollStartedAt'> & {
+	readonly source: Pick<PollClaim['source'], 'key'>;
+};
+
 export type RawKeeper = {
 	/** Runs `ask`, a full read, with the tape running. */
 	readonly listen: (
 		ask: () => Promise<Asked>
 	) => Promise<{ readonly asked: Asked; readonly heard: readonly RawExchange[] }>;
 	/** Call it when the poll is over. Never rejects. */
-	readonly keep: (
-		claim: Pick<PollClaim, 'sourceId' | 'gen' | 'pollStartedAt'>,
-		asked: Asked,
-		heard: readonly RawExchange[]
-	) => Promise<void>;
+	readonly keep: (claim: KeptFor, asked: Asked, heard: readonly RawExchange[]) => Promise<void>;
 };
 
 /** `mostBytes`: largest blob that is kept, compressed; 0 = none is. */
@@ -66,7 +67,7 @@ export const createRawKeeper = (
 		return last === undefined ? [] : ((await readRawExchanges(deps, last).catch(() => null)) ?? []);
 	};
 	const write = async (
-		{ sourceId, gen, pollStartedAt }: Pick<PollClaim, 'sourceId' | 'gen' | 'pollStartedAt'>,
+		{ sourceId, source, gen, pollStartedAt }: KeptFor,
 		{ answer }: Asked,
 		heard: readonly RawExchange[]
 	): Promise<void> => {
@@ -89,7 +90,7 @@ export const createRawKeeper = (
 		}
 		const ms = Math.round(performance.now() - startedAt);
 		log.debug('raw_kept', {
-			sourceId,
+			...aboutSource(sourceId, source.key),
 			isKept,
 			bytes: blob.byteLength,
 			plain: packed.byteLength,
@@ -105,7 +106,7 @@ export const createRawKeeper = (
 		keep: async (claim, asked, heard) => {
 			if (heard.length === 0) return;
 			await write(claim, asked, heard).catch((error: unknown) => {
-				logFault(log, 'raw_keep_failed', error, { sourceId: claim.sourceId });
+				logFault(log, 'raw_keep_failed', error, aboutSource(claim.sourceId, claim.source.key));
 			});
 		}
 	};

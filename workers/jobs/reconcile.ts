@@ -3,7 +3,7 @@
 import type { MailId, SourceId } from '#domain/ids.ts';
 import { MINUTE_MS, SECOND_MS, type Clock } from '#domain/time.ts';
 import type { DeviceMessage } from '#server/feed/device-messages.ts';
-import { publicText, type Log } from '#server/platform/log.ts';
+import { aboutSource, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import type { ExpireHoldsReport } from '#server/scheduling/expire-holds.ts';
 import type { MadeOffer } from '#server/scheduling/offer-times.ts';
@@ -132,11 +132,11 @@ export const watchSources = (deps: { readonly sql: Sql; readonly log: Log }) => 
 		const found = await listOverdueSources(deps.sql, ALARMS_PER_RUN);
 		for (const { id, key, ageMs, failures } of found) {
 			if (overdue.has(id)) continue;
-			deps.log.error('source_overdue', { sourceId: id, source: publicText(key), ageMs, failures });
+			deps.log.error('source_overdue', { ...aboutSource(id, key), ageMs, failures });
 		}
 		const next = new Map(found.map(({ id, key }) => [id, key]));
 		for (const [id, key] of overdue) {
-			if (!next.has(id)) deps.log.info('source_back', { sourceId: id, source: publicText(key) });
+			if (!next.has(id)) deps.log.info('source_back', aboutSource(id, key));
 		}
 		overdue = next;
 		return found.length;

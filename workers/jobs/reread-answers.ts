@@ -3,7 +3,7 @@
 import { unreachable } from '#domain/result.ts';
 import { foundOf } from '#domain/reread.ts';
 import { MINUTE_MS } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import { noteReplay } from '#server/store/operate-sources.ts';
 import {
 	claimReread,
@@ -60,14 +60,14 @@ export const rereadWished = (deps: RereadDeps) =>
 	workOff<ClaimedReread, RereadOutcome>({
 		claim: () => claimReread(deps.sql, { worker: thisWorker, leaseMs: LEASE_MS }),
 		work: (claimed) => workOn(deps, claimed),
-		onFault: ({ sourceId, gen, stage }, error) => {
-			logFault(deps.log, 'reread_failed', error, { sourceId, gen });
+		onFault: ({ sourceId, key, gen, stage }, error) => {
+			logFault(deps.log, 'reread_failed', error, { ...aboutSource(sourceId, key), gen });
 			return { stage: 'failed', why: stage === 'applying' ? 'unsure' : 'broken' };
 		},
 		finish: async (claimed, outcome) => {
 			await finishReread(deps.sql, claimed, outcome);
-			const { sourceId, gen } = claimed;
-			deps.log.info('reread_done', { sourceId, gen });
+			const { sourceId, key, gen } = claimed;
+			deps.log.info('reread_done', { ...aboutSource(sourceId, key), gen });
 		}
 	});
 

@@ -1,9 +1,8 @@
 // What sources pushed, on the workers' side: signals go into the polling index, slots that a hub left
 // behind are written, and a source that stopped telling is polled as any other.
 import { isPushSilent } from '#domain/push/subscription.ts';
-import type { SourceId } from '#domain/ids.ts';
 import { SECOND_MS, type Clock } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { aboutSource, logFault, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import {
 	dropSignals,
@@ -12,7 +11,8 @@ import {
 	listPushed,
 	listSignalled,
 	markSilent,
-	readSignals
+	readSignals,
+	type PushSource
 } from '#server/store/push.ts';
 import type { Queues } from '../queues.ts';
 import { takeSignal } from './poll-policy.ts';
@@ -31,16 +31,17 @@ export type SignalDeps = {
 	readonly queues: Pick<Queues, 'addPoll'>;
 	readonly clock: Clock;
 	readonly log: Log;
-	readonly apply: (sourceId: SourceId) => Promise<number>;
+	readonly apply: (source: PushSource) => Promise<number>;
 };
 
 /** Y11: returns how many sources were taken up. A source that is being polled waits its turn. */
 export const takeSignals = (deps: SignalDeps) => async (): Promise<number> => {
 	const { sql, clock, log } = deps;
-	for (const id of await listPushed(sql, { afterMs: LEFT_BEHIND_MS, limit: SOURCES_PER_RUN })) {
+	const leftBehind = { afterMs: LEFT_BEHIND_MS, limit: SOURCES_PER_RUN };
+	for (const source of await listPushed(sql, leftBehind)) {
 		// One source whose slots cannot be written must not keep the others waiting.
-		await deps.apply(id).catch((error: unknown) => {
-			logFault(log, 'push_not_applied', error, { sourceId: id });
+		await deps.apply(source).catch((error: unknown) => {
+			logFault(log, 'push_not_applied', error, aboutSource(source.id, source.key));
 		});
 	}
 	const sources = await listSignalled(sql, SOURCES_PER_RUN);
@@ -62,7 +63,8 @@ export const watchPushes =
 		for (const link of await listPromising(sql, LINKS_PER_RUN)) {
 			if (!isPushSilent(link, link.now) || !(await markSilent(sql, link))) continue;
 			silent += 1;
-			log.error('push_silent', { sourceId: link.sourceId, ageMs: link.now - link.heardAt });
+			const ageMs = link.now - link.heardAt;
+			log.error('push_silent', { ...aboutSource(link.sourceId, link.key), ageMs });
 		}
 		return silent;
 	};

@@ -2,7 +2,7 @@
 // Here and not in a hub: nobody knows how large a source is before it was read.
 import { reportOf } from '#domain/source-desk.ts';
 import { MINUTE_MS } from '#domain/time.ts';
-import { logFault, type Log } from '#server/platform/log.ts';
+import { logFault, publicText, type Log } from '#server/platform/log.ts';
 import type { Sql } from '#server/platform/postgres.ts';
 import type { SecretCipher } from '#server/platform/secret-cipher.ts';
 import {
@@ -53,13 +53,14 @@ export const tryWished = (deps: TryDeps) =>
 			return await claimDraft(deps.sql, deps.cipher, { worker: thisWorker, leaseMs: LEASE_MS });
 		},
 		work: (claimed) => read(deps, claimed),
-		onFault: (_claimed, error) => {
-			logFault(deps.log, 'try_failed', error);
+		onFault: ({ settings }, error) => {
+			logFault(deps.log, 'try_failed', error, { source: publicText(settings.key) });
 			return { why: 'broken' };
 		},
 		finish: async (claimed, outcome) => {
 			await finishDraft(deps.sql, claimed, outcome);
-			deps.log.info('try_done', { isGivenBack: outcome === 'given_back' });
+			const source = publicText(claimed.settings.key);
+			deps.log.info('try_done', { source, isGivenBack: outcome === 'given_back' });
 		}
 	});
 

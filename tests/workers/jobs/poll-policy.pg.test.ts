@@ -285,8 +285,9 @@ test('[Q15] a policy that cannot be asked never fails a poll', async () => {
 	const policy = createPollPolicy({ sql: database.sql, log });
 	const claim = await claimPoll(database.sql, id, 1_000);
 	expect(claim).not.toBeNull();
-	const gone = { sourceId: SourceId.parse(123_456), url: '', changes: 0, unchanged: false };
-	const plan = await policy.plan({ ...gone, startedAt: toInstant(1e12), floorMs: 1_000 });
+	const gone = { sourceId: SourceId.parse(123_456), key: 'gone', url: '' };
+	const polled = { ...gone, changes: 0, unchanged: false };
+	const plan = await policy.plan({ ...polled, startedAt: toInstant(1e12), floorMs: 1_000 });
 	expect(plan).toBeNull();
 	expect(events()).toContain('poll_plan_failed');
 });

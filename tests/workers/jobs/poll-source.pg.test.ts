@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SourceId } from '#domain/ids.ts';
 import type { RoomEntry } from '#domain/protocol.ts';
-import { slotKeyOf } from '#domain/slot.ts';
+import { slotKeyOf, type SlotFact } from '#domain/slot.ts';
 import type { SourceSettings } from '#domain/source.ts';
 import { upsertSource } from '#server/store/sources.ts';
 import { createPollSource, type PollReport } from '#workers/jobs/poll-source.ts';
@@ -97,7 +97,7 @@ test('[W5] of two workers with the same job one polls, the other passes', async 
 	expect(await countListed(sourceId)).toBe(3);
 });
 
-test('[W6] a poll that was overtaken writes nothing and says so', async () => {
+test('[W6][O26] a poll that was overtaken writes nothing and says so, by the name of its source', async () => {
 	const sourceId = await addSource();
 	const gate = createGate();
 	const stalled = createFakeConnector(async () => {
@@ -117,7 +117,9 @@ test('[W6] a poll that was overtaken writes nothing and says so', async () => {
 	expect(await countListed(sourceId)).toBe(4);
 	expect(late.published).toEqual([]);
 	expect(late.armed).toEqual([]);
-	expect(late.events()).toContain('poll_fenced');
+	expect(late.lines.filter(({ event }) => event === 'poll_fenced')).toEqual([
+		expect.objectContaining({ sourceId, source: `source-${made}` })
+	]);
 	expect(late.lines.filter(({ level }) => level === 'error')).toEqual([]);
 	expect(stalled.settled).toEqual([{ token: expect.any(String), committed: false }]);
 });
@@ -206,6 +208,44 @@ test('[W12] most slots vanish: nothing is removed until a full second look agree
 	expect(connector.requests.at(-1)).toMatchObject({ wantFull: true, basis: null });
 	expect(await countListed(sourceId)).toBe(5);
 	expect(await readSourceRow(sourceId)).toMatchObject({ suspect: null });
+});
+
+test('[W51] nothing at all twice in a row is believed, and an operator hears of it until times are back', async () => {
+	const sourceId = await addSource();
+	const facts = makeFacts(30);
+	const connector = createFakeConnector(() => listing(facts));
+	const worker = createWorker(connector);
+	const poll = async (listed: readonly SlotFact[]) => {
+		connector.answers.splice(0, Infinity, () => listing(listed));
+		await makeDue(sourceId);
+		await worker.run(sourceId);
+		const [row] = await database.sql<{ at: number | null; count: number | null }[]>`
+			select emptied_at as at, emptied_count as count from sources where id = ${sourceId}`;
+		return row?.at === null ? null : row?.count;
+	};
+	const warned = () => worker.lines.filter(({ event }) => event === 'source_emptied');
+	expect([await poll(facts), await poll([])]).toEqual([null, null]);
+	expect(await countListed(sourceId)).toBe(30);
+	expect(await poll([])).toBe(30);
+	expect(await countListed(sourceId)).toBe(0);
+	const about = { level: 'warn', sourceId, source: `source-${made}`, removed: 30 };
+	expect(warned()).toEqual([expect.objectContaining(about)]);
+	expect([await poll([]), await poll(facts.slice(0, 1))]).toEqual([30, null]);
+	expect(warned().length).toBe(1);
+});
+
+test('[W51] of what was listed once in the two looks nothing of the kind is said', async () => {
+	const sourceId = await addSource();
+	const facts = makeFacts(30);
+	const answers = [facts, facts.slice(0, 1), [], []].map((listed) => () => listing(listed));
+	const worker = createWorker(createFakeConnector(...answers));
+	for (let poll = 0; poll < 4; poll += 1) {
+		await makeDue(sourceId);
+		await worker.run(sourceId);
+	}
+	expect(await countListed(sourceId)).toBe(0);
+	expect(worker.events()).not.toContain('source_emptied');
+	expect(await readSourceRow(sourceId)).toMatchObject({ emptied_at: null });
 });
 
 test('[W12] a short answer that was a mistake is forgotten when the slots are back', async () => {
@@ -325,7 +365,9 @@ test('[W22] an answer that cannot be stored is kept at its source', async () => 
 	expect(await worker.run(sourceId)).toEqual({ state: 'silent', reason: 'not_understood' });
 	expect(await readSourceRow(sourceId)).toMatchObject({ failures: 1, committed_gen: 0 });
 	expect(connector.settled).toEqual([{ token: expect.any(String), committed: false }]);
-	expect(worker.events()).toContain('poll_failed');
+	expect(worker.lines.find(({ event }) => event === 'poll_failed')).toMatchObject({
+		source: `source-${made}`
+	});
 });
 
 test('[W18] a poll cut off because this process goes down blames nobody', async () => {

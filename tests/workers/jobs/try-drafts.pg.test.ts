@@ -1,9 +1,10 @@
 // Sources tried for an operator on the page: wished in Postgres, read by workers over HTTP, with workers
 // that go away in between.
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { must } from '#domain/result.ts';
-import type { DraftId, SourceDraft } from '#domain/source-desk.ts';
+import { DraftId, type SourceDraft } from '#domain/source-desk.ts';
 import { developmentKeys } from '#server/platform/config-variables.ts';
 import { createSecretCipher } from '#server/platform/secret-cipher.ts';
 import { createSourceDesk } from '#server/scheduling/source-desk.ts';
@@ -62,7 +63,7 @@ const SECRET = 'zyx-canary-secret-0173';
 const { kind, notes } = must(stages.find(({ format }) => format === 'vendor'));
 
 const desk = () => createSourceDesk({ sql: database.sql, secrets: cipher, publish: () => {} });
-const { log, events } = createTestLog();
+const { log, lines } = createTestLog();
 const depsOf = (signal = new AbortController().signal, secrets = new Map<string, string>()) => ({
 	sql: database.sql,
 	cipher,
@@ -201,14 +202,56 @@ test('[O23] one that comes back late changes nothing of what another said', asyn
 	expect(await look(id)).toMatchObject({ why: 'broken' });
 });
 
-test('[O23] what cannot be opened is a fault of ours, and the next is read all the same', async () => {
+test('[O23][O28] what cannot be opened is a fault of ours, and the next is read all the same', async () => {
 	const broken = await ask();
 	await database.sql`update source_drafts set key_id = 'gone'`;
 	const fine = await ask();
 	expect(await work()).toBe(2);
 	expect(await look(broken)).toMatchObject({ why: 'broken', hasSecret: false });
 	expect((await look(fine)).report?.state).toBe('complete');
-	expect(events()).toContain('try_failed');
+	const told = lines
+		.filter(({ event }) => event === 'try_failed' || event === 'try_done')
+		.slice(-3);
+	expect(told.map(({ event, source }) => [event, source])).toEqual([
+		['try_failed', 'tried'],
+		['try_done', 'tried'],
+		['try_done', 'tried']
+	]);
+});
+
+test('[O29] what gave nothing is tried again with its secret, under the same id, however often it is pressed', async () => {
+	const id = await ask(null);
+	await work();
+	expect(await look(id)).toMatchObject({ report: { state: 'silent' }, isSecretGone: false });
+	await desk().tryAgain(by, id);
+	await desk().tryAgain(by, id);
+	expect(await look(id)).toMatchObject({ report: null, why: null, worker: null });
+	expect(await work(undefined, new Map([['tried', SECRET]]))).toBe(1);
+	expect((await look(id)).report?.state).toBe('complete');
+	// What was read is not asked for again.
+	await desk().tryAgain(by, id);
+	expect((await look(id)).report?.state).toBe('complete');
+	const secret = await ask('wrong', 'other');
+	await database.sql`update source_drafts set report = '{"state":"silent","slotCount":0}' where id = ${secret}`;
+	await desk().tryAgain(by, secret);
+	expect(await work()).toBe(1);
+	expect(await look(secret)).toMatchObject({ hasSecret: true, report: { state: 'complete' } });
+	expect(await desk().tryAgain(by, DraftId.parse(randomUUID()))).toMatchObject({
+		reason: 'draft_unknown'
+	});
+});
+
+test('[O29] where the secret went with the failure nothing is asked without it', async () => {
+	const [keyedOne, plain] = [await ask(), await ask(null, 'plain')];
+	await database.sql`update source_drafts set taken_until = clock_timestamp(), tries = 2`;
+	expect(await work()).toBe(0);
+	expect(await look(keyedOne)).toMatchObject({ why: 'lost', isSecretGone: true });
+	expect(await look(plain)).toMatchObject({ why: 'lost', isSecretGone: false });
+	await desk().tryAgain(by, keyedOne);
+	await desk().tryAgain(by, plain);
+	expect(await look(keyedOne)).toMatchObject({ why: 'lost' });
+	expect(await work()).toBe(1);
+	expect(await look(plain)).toMatchObject({ why: null, report: { state: 'silent' } });
 });
 
 test('[W46] a source that hangs does not keep the next operator waiting', async () => {

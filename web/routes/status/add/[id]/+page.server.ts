@@ -1,7 +1,7 @@
 // A source that is tried: how far it is, what it said, and the yes or no that follows.
 import { error, fail, redirect, type Actions } from '@sveltejs/kit';
 import { refusals } from '#domain/refusals.ts';
-import { DraftId, givesNothing } from '#domain/source-desk.ts';
+import { DraftId, givesNothing, mayTryAgain } from '#domain/source-desk.ts';
 import { operatorOf } from '#lib/server/operator.ts';
 import type { PageServerLoad } from './$types';
 
@@ -18,10 +18,16 @@ export const load: PageServerLoad = async ({ locals, params }) => {
 	const { settings, ...draft } = found.value;
 	const { name, key, kind, url } = settings;
 	const isEmpty = draft.report !== null && givesNothing(draft.report);
-	return { name, key, kind, url, draft, isEmpty };
+	return { name, key, kind, url, draft, isEmpty, mayTryAgain: mayTryAgain(draft) };
 };
 
 export const actions: Actions = {
+	again: async ({ locals, params }) => {
+		const by = operatorOf(locals);
+		const id = idOf(params);
+		await locals.hub.sources.tryAgain(by, id);
+		redirect(303, `/status/add/${id}`);
+	},
 	save: async ({ locals, params, request }) => {
 		const by = operatorOf(locals);
 		const anyway = (await request.formData()).get('anyway') === 'yes';
