@@ -216,7 +216,7 @@ export const claimPoll = async (
 /**
  * E17: claims a source for an answer that was heard before, as if that poll began again: what
  * changed here since then stays. null = paused, removed, polled right now, or a newer answer than
- * that of `heardGen` was committed.
+ * that of `heardGen` was committed. It is never the second look at a loss: it may be the first again.
  */
 export const claimReplay = async (
 	sql: Queryable,
@@ -229,7 +229,7 @@ export const claimReplay = async (
 		where id = ${sourceId} and enabled and committed_gen <= ${heardGen}
 			and (polling_until is null or polling_until <= clock_timestamp())
 		returning *, ${selectFingerprints(sql)}`;
-	return row === undefined ? null : claimOf(row);
+	return row === undefined ? null : claimOf({ ...row, suspect: null });
 };
 
 /**

@@ -224,3 +224,38 @@ test('[E17] what happened here since the answer was heard stays', async () => {
 	await database.sql`update sources set enabled = false`;
 	expect(await commitReread(deps(), { raw, answer })).toEqual({ ok: false, reason: 'not_now' });
 });
+
+test('[E17] a kept answer is no second look at the loss that it told of itself', async () => {
+	const opening = (nr: number) => ({
+		id: String(nr),
+		start: new Date(Date.now() + nr * 86_400_000).toISOString(),
+		minutes: 20
+	});
+	let openings = Array.from({ length: 12 }, (_, nr) => opening(nr + 1));
+	await using server = await startFakeServer(() => ({ body: { openings } }));
+	const id = await addSource({
+		url: server.url,
+		notes: { ...vendor.notes, mapping: plainMapping }
+	});
+	{
+		await using earlier = createWorker();
+		await earlier.run(id);
+	}
+	openings = [];
+	// One that has just started reads in full, and so the answer is kept.
+	await using worker = createWorker();
+	expect(await worker.run(id)).toMatchObject({ state: 'committed', suspect: true });
+	const before = await listed();
+	expect(before).toBeGreaterThan(5);
+	const reread = await rereadAnswer(deps(), id, () => true);
+	if (!reread.ok || reread.value.answer.state === 'silent') throw new Error('nothing read');
+	const { raw, answer } = reread.value;
+	expect(reread.value).toMatchObject({ changes: [], isSuspect: true });
+	expect(await commitReread(deps(), { raw, answer })).toEqual({
+		ok: true,
+		value: { changes: 0, isSuspect: true }
+	});
+	expect(await listed()).toBe(before);
+	expect(await worker.run(id)).toMatchObject({ state: 'committed', suspect: false });
+	expect(await listed()).toBe(0);
+});
