@@ -1,6 +1,7 @@
 // The console's lists: what is new, today's visits, the later ones.
-import type { ClinicBooking, ClinicSnapshot } from '#domain/booking.ts';
+import type { ClinicBooking, ClinicDay, ClinicSnapshot } from '#domain/booking.ts';
 import { dayKeyAt } from './clock.ts';
+import { m } from './words.ts';
 
 export type ClinicLists = {
 	readonly fresh: readonly ClinicBooking[];
@@ -29,4 +30,10 @@ export const clinicLists = (
 		today: byTime.filter((booking) => dayOf(booking) === today),
 		later: byTime.filter((booking) => dayOf(booking) > today)
 	};
+};
+
+/** U51: a day without a time is no day of which nothing is taken. */
+export const fillWords = ({ open, held, taken }: Omit<ClinicDay, 'date'>): string => {
+	const all = open + held + taken;
+	return all === 0 ? m.console_day_none() : m.console_day_bar({ taken: taken + held, all });
 };
