@@ -1,7 +1,6 @@
 // The console's lists: what is new, today's visits, the later ones.
 import type { ClinicBooking, ClinicDay, ClinicSnapshot } from '#domain/booking.ts';
 import { dayKeyAt } from './clock.ts';
-import { m } from './words.ts';
 
 export type ClinicLists = {
 	readonly fresh: readonly ClinicBooking[];
@@ -32,8 +31,12 @@ export const clinicLists = (
 	};
 };
 
-/** U51: a day without a time is no day of which nothing is taken. */
-export const fillWords = ({ open, held, taken }: Omit<ClinicDay, 'date'>): string => {
+/** U51: null = a day without a time, which is no day of which nothing is taken. */
+export const takenOf = ({
+	open,
+	held,
+	taken
+}: Omit<ClinicDay, 'date'>): { readonly taken: number; readonly all: number } | null => {
 	const all = open + held + taken;
-	return all === 0 ? m.console_day_none() : m.console_day_bar({ taken: taken + held, all });
+	return all === 0 ? null : { taken: taken + held, all };
 };
