@@ -116,7 +116,7 @@ test('[U50] a line that goes is said once, and no control is named alike for two
 	const said = page.locator('p[role=status]');
 	expect(await said.innerText()).toBe('');
 	await context.setOffline(true);
-	await page.getByText('This page is not live right now.').waitFor();
+	await page.getByText('Live updates have stopped for now.').waitFor();
 	await context.setOffline(false);
 	await untilLive(page);
 	expect(await said.innerText()).toBe('');

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { until } from '../support/until.ts';
-import { createTestBrowser, violationsEverywhere, type TestBrowser } from './browser.ts';
+import { createTestBrowser, untilLive, violationsEverywhere, type TestBrowser } from './browser.ts';
 import { rosa, startTown, type Town } from './town.ts';
 
 let town: Town;
@@ -205,5 +205,21 @@ test('[U47] a page that looks again by itself stands while the hub does not answ
 	const read = page.waitForResponse(/__data\.json/);
 	await page.clock.runFor(6_000);
 	expect((await read).status()).toBe(200);
+	await context.close();
+});
+
+test('[U52] nothing on the board moves when the line goes and comes back', async () => {
+	const { page, context } = await browser.open(town.board);
+	const top = async (): Promise<number | undefined> =>
+		(await page.locator('.provider').first().boundingBox())?.y;
+	const drawn = await top();
+	await untilLive(page);
+	expect(await top()).toBe(drawn);
+	await context.setOffline(true);
+	await page.getByText('Not live').waitFor();
+	expect(await top()).toBe(drawn);
+	await context.setOffline(false);
+	await untilLive(page);
+	expect(await top()).toBe(drawn);
 	await context.close();
 });
