@@ -15,6 +15,12 @@ const SOCKET_CLIENT = join(
 	'node_modules/socket.io-client/dist/socket.io.esm.min.js'
 );
 const ANNOUNCER_STYLE = 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo=';
+/**
+ * What pages share with each other, all but the patient's form: a held time shares that only with
+ * its own error page, and it is no part of the board's load.
+ */
+const PARTS =
+	/\/(?:web|domain)\/(?!lib\/(?:parts\/(?:PatientForm|TapTrouble)|tap-trouble|patient-fields)|paraglide\/messages\/(?:form|error|tap)_)/;
 
 /**
  * Compiles the message catalogue by Paraglide's own command. Its Vite plugin does the same, but on a
@@ -83,7 +89,7 @@ export default defineConfig({
 						codeSplitting: {
 							groups: [
 								{ name: 'base', test: /node_modules\/(?!socket\.io)/, minShareCount: 2 },
-								{ name: 'parts', test: /\/(?:web|domain)\//, minShareCount: 2 }
+								{ name: 'parts', test: PARTS, minShareCount: 2 }
 							]
 						}
 					}

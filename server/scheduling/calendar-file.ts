@@ -26,16 +26,25 @@ const featuresOf = (kind: VisitKind): string => {
 const asUriValue = (url: string): string =>
 	(URL.canParse(url) ? new URL(url).href : url).replaceAll(',', '%2C').replaceAll(';', '%3B');
 
-const telUri = (phone: string): string => `tel:${phone.replaceAll(/[^+0-9]/g, '')}`;
-
-/** How to join, as CONFERENCE: the clinic's link, else its telephone for a visit by phone. */
+/**
+ * How to join, as CONFERENCE (RFC 7986, 5.11): what the clinic gave for it, a link or a number to
+ * dial in. Its front desk's telephone is no way to join: programs would offer to dial it as one.
+ */
 const conferenceOf = (booking: BookingView): [string, string][] => {
-	const kind = booking.kind ?? 'video';
-	const property = (features: string) => `CONFERENCE;VALUE=URI;FEATURE="${features}"`;
-	if (booking.joinUrl !== null) return [[property(featuresOf(kind)), asUriValue(booking.joinUrl)]];
-	if (booking.phone === null) return [];
-	return [[property(featuresOf('phone')), telUri(booking.phone)]];
+	const { joinUrl } = booking;
+	if (joinUrl === null) return [];
+	const kind = joinUrl.startsWith('tel:') ? 'phone' : (booking.kind ?? 'video');
+	// A list of parameter values: in quotation marks it would be one value.
+	return [[`CONFERENCE;VALUE=URI;FEATURE=${featuresOf(kind)}`, asUriValue(joinUrl)]];
 };
+
+/** Whom to call when something goes wrong, as CONTACT (RFC 5545, 3.8.4.2): the clinic's telephone. */
+const contactOf = ({ phone }: BookingView): [string, string][] =>
+	phone === null ? [] : [['CONTACT', phone]];
+
+/** Who waits for whom, where it is not plain from a link. */
+const descriptionOf = ({ kind, joinUrl }: BookingView): string | null =>
+	kind === 'phone' && joinUrl === null ? 'The clinic calls you on the number you gave.' : null;
 
 /** Who asks whom, in a file that is sent by e-mail (iTIP). */
 export type Invitation = { readonly organizer: string; readonly attendee: string };
@@ -72,7 +81,8 @@ export const makeCalendarFile = (
 		summary: 'Telehealth visit',
 		sequence: booking.sequence,
 		status: statusFor[booking.state],
-		x: conferenceOf(booking),
+		description: descriptionOf(booking),
+		x: [...conferenceOf(booking), ...contactOf(booking)],
 		...people
 	});
 	const { zone, startsAt } = booking;

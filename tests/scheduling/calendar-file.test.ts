@@ -68,16 +68,25 @@ test('[K14] the file is well-formed to the octet: CRLF, 75 octets, times in the 
 	expect(text).toContain('\r\nTZID:America/Denver\r\n');
 });
 
-test('[K14] how to join is a CONFERENCE: the link, else the telephone', () => {
-	const property = (over: Partial<BookingView>) =>
-		readEvent(makeCalendarFile(makeBooking(over), now)).found.getFirstProperty('conference');
+test('[K14] how to join is a CONFERENCE; the telephone of the clinic is its CONTACT', () => {
+	const read = (over: Partial<BookingView>) =>
+		readEvent(makeCalendarFile(makeBooking(over), now)).found;
+	const property = (over: Partial<BookingView>) => read(over).getFirstProperty('conference');
 	const link = property({});
 	expect(String(link?.getFirstValue())).toBe('https://visit.example/join?room=1%2C2%3B3&k=%C3%A4');
 	expect(link?.getFirstParameter('feature')).toBe('VIDEO,AUDIO');
-	const phone = property({ kind: 'phone', joinUrl: null });
-	expect(String(phone?.getFirstValue())).toBe('tel:+14065550199');
-	expect(phone?.getFirstParameter('feature')).toContain('PHONE');
-	expect(property({ joinUrl: null, phone: null })).toBeNull();
+	// Two values, not one in quotation marks (RFC 7986, 6.3).
+	expect(makeCalendarFile(makeBooking(), now)).toContain('FEATURE=VIDEO,AUDIO:');
+	const dialIn = property({ joinUrl: 'tel:+14065550100' });
+	expect(String(dialIn?.getFirstValue())).toBe('tel:+14065550100');
+	expect(dialIn?.getFirstParameter('feature')).toContain('PHONE');
+	// The clinic calls: nothing to join, and the front desk is whom to call about it.
+	const called = read({ kind: 'phone', joinUrl: null });
+	expect(called.getFirstProperty('conference')).toBeNull();
+	expect(called.getFirstPropertyValue('contact')).toBe('+1 (406) 555-0199');
+	expect(called.getFirstPropertyValue('description')).toMatch(/clinic calls you/);
+	expect(read({}).getFirstProperty('description')).toBeNull();
+	expect(read({ joinUrl: null, phone: null }).getFirstProperty('contact')).toBeNull();
 });
 
 test('[K15] the file tells nobody who looks over a shoulder what the visit is about', () => {

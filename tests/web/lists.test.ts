@@ -3,7 +3,7 @@ import type { ClinicBooking } from '#domain/booking.ts';
 import type { BookingId, ScheduleId, SlotId } from '#domain/ids.ts';
 import type { SourceStatus } from '#domain/status.ts';
 import { MINUTE_MS, toInstant } from '#domain/time.ts';
-import { clinicLists } from '#lib/clinic-lists.ts';
+import { clinicLists, takenOf } from '#lib/clinic-lists.ts';
 import { groupByDay, type Ranks } from '#lib/day-groups.ts';
 import { emptinessOf } from '#lib/emptiness.ts';
 import type { ShownSlot } from '#lib/feed-model.ts';
@@ -177,4 +177,10 @@ test('[U14] the worst source comes first', () => {
 		'a',
 		'b'
 	]);
+});
+
+test('[U51] a day without times is not one of which nothing is taken', () => {
+	expect(takenOf({ open: 0, held: 0, taken: 0 })).toBeNull();
+	expect(takenOf({ open: 12, held: 0, taken: 0 })).toEqual({ taken: 0, all: 12 });
+	expect(takenOf({ open: 2, held: 1, taken: 3 })).toEqual({ taken: 4, all: 6 });
 });

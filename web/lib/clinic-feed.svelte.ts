@@ -1,6 +1,5 @@
 // The console's live layer: the feed says that something changed, the page reads what. Nothing is
 // lost when the line drops: coming back tells how much was missed.
-import { refreshAll } from '$app/navigation';
 import type { ClinicSnapshot } from '#domain/booking.ts';
 import type { ClinicChange, JoinReply, RoomBatch } from '#domain/protocol.ts';
 import { createArrivals, type Arrivals } from './arrivals.ts';
@@ -8,9 +7,12 @@ import { judgeBatch } from './feed-model.ts';
 import { joinAgainInMs, mayJoinAgain } from './join-again.ts';
 import { ACK_TIMEOUT_MS, openProviderLink, type Link, type LinkState } from './link.ts';
 import type { ProviderSocket } from './link.ts';
+import { lookAgain } from './look-again.ts';
 
 /** Many changes at once are one look, ms. */
 const GATHER_MS = 200;
+/** What could not be read is tried again after this, ms. */
+const READ_AGAIN_MS = 5_000;
 const BEHIND_PATIENCE_MS = 1_000;
 
 type Place = Pick<ClinicSnapshot, 'epoch' | 'seq' | 'bookings'>;
@@ -28,6 +30,7 @@ export class ClinicFeed {
 	#isJoining = false;
 	#gathering: ReturnType<typeof setTimeout> | undefined;
 	#wasUp = false;
+	#isOver = false;
 
 	constructor(room: string, place: Place) {
 		this.#room = room;
@@ -42,6 +45,7 @@ export class ClinicFeed {
 		void this.#open(onBookings, stop.signal);
 		return () => {
 			stop.abort();
+			this.#isOver = true;
 			clearTimeout(this.#gathering);
 			this.#live?.close();
 		};
@@ -127,12 +131,17 @@ export class ClinicFeed {
 	}
 
 	#look(): void {
+		this.#lookIn(GATHER_MS);
+	}
+
+	#lookIn(ms: number): void {
 		clearTimeout(this.#gathering);
-		this.#gathering = setTimeout(() => void this.#read(), GATHER_MS);
+		this.#gathering = setTimeout(() => void this.#read(), ms);
 	}
 
 	async #read(): Promise<void> {
-		await refreshAll();
-		this.missed = 0;
+		const isRead = await lookAgain();
+		if (isRead) this.missed = 0;
+		else if (!this.#isOver) this.#lookIn(READ_AGAIN_MS);
 	}
 }

@@ -1,5 +1,5 @@
 // The console's lists: what is new, today's visits, the later ones.
-import type { ClinicBooking, ClinicSnapshot } from '#domain/booking.ts';
+import type { ClinicBooking, ClinicDay, ClinicSnapshot } from '#domain/booking.ts';
 import { dayKeyAt } from './clock.ts';
 
 export type ClinicLists = {
@@ -29,4 +29,14 @@ export const clinicLists = (
 		today: byTime.filter((booking) => dayOf(booking) === today),
 		later: byTime.filter((booking) => dayOf(booking) > today)
 	};
+};
+
+/** U51: null = a day without a time, which is no day of which nothing is taken. */
+export const takenOf = ({
+	open,
+	held,
+	taken
+}: Omit<ClinicDay, 'date'>): { readonly taken: number; readonly all: number } | null => {
+	const all = open + held + taken;
+	return all === 0 ? null : { taken: taken + held, all };
 };

@@ -2,14 +2,16 @@
 // was typed and offers the nearest times.
 import { error, fail, redirect, type Actions, type RequestEvent } from '@sveltejs/kit';
 import { endOf, startOf, type BoardQuery } from '#domain/board.ts';
+import type { ConfirmBooking } from '#domain/commands.ts';
 import type { HoldView } from '#domain/hold.ts';
 import { HoldId } from '#domain/ids.ts';
 import { explainLoss, placeHold, readNear, readSlotId } from '#lib/server/board-actions.ts';
+import { keepTyped } from '#lib/server/keep-typed.ts';
 import { checkValues, readValues } from '#lib/server/patient-form.ts';
 import { newRequestId, requestIdFor } from '#lib/server/request-ids.ts';
 import { readLastVisit, writeLastVisit } from '#lib/server/last-visit.ts';
 import { readSearch, writeSearch } from '#lib/search.ts';
-import type { FieldName } from '#lib/patient-fields.ts';
+import type { FieldName, FormValues } from '#lib/patient-fields.ts';
 import { planChoices } from '#lib/search-words.ts';
 import { toCard } from '#lib/page-board.ts';
 import type { PageServerLoad } from './$types';
@@ -70,9 +72,22 @@ const text = (form: FormData, name: string): string => {
 
 const bornLater: readonly FieldName[] = ['bornOn'];
 
-const confirm = async (event: RequestEvent) => {
+/**
+ * K3: an earlier tap got through, its answer was lost, and the words were changed since. The hold is
+ * confirmed with the first ones, which the visitor must know.
+ */
+const sentBefore = async (event: RequestEvent, again: ConfirmBooking, values: FormValues) => {
 	const { hub, visitor } = event.locals;
-	const form = await event.request.formData();
+	const made = await hub.confirmBooking(visitor.device, { ...again, requestId: newRequestId() });
+	const found = await hub.readHold(visitor.device, again.holdId);
+	if (!made.ok || !found.ok) error(404, 'not_yours');
+	writeLastVisit(event, made.value.id);
+	const moved = await describe(event.locals, found.value);
+	return fail(409, { values, moved, sentBefore: made.value.id });
+};
+
+const confirm = async (event: RequestEvent, form: FormData) => {
+	const { hub, visitor } = event.locals;
 	const values = readValues(form);
 	const holdId = holdIdOf(form.get('holdId'));
 	const requestId = requestIdFor(text(form, 'nonce'), `confirm ${holdId}`);
@@ -89,6 +104,7 @@ const confirm = async (event: RequestEvent) => {
 	}
 	// K20: all that the schema, which has no clock, could not know.
 	if (made.reason === 'bad_request') return fail(400, { values, wrong: bornLater, moved });
+	if (made.reason === 'request_reused') return await sentBefore(event, checked.value, values);
 	if (made.reason === 'visit_limit') return fail(409, { values, moved, hasTooMany: true });
 	const after = await hub.readHold(visitor.device, holdId);
 	const isTaken = after.ok && after.value.isTaken;
@@ -99,9 +115,8 @@ const confirm = async (event: RequestEvent) => {
 };
 
 /** Another time instead, with everything typed kept. */
-const move = async (event: RequestEvent) => {
+const move = async (event: RequestEvent, form: FormData) => {
 	const { hub, visitor } = event.locals;
-	const form = await event.request.formData();
 	const values = readValues(form);
 	const slotId = readSlotId(form);
 	if (slotId === null) return fail(400, { values });
@@ -113,9 +128,8 @@ const move = async (event: RequestEvent) => {
 };
 
 /** H15: more time, once, with everything typed kept. */
-const extend = async (event: RequestEvent) => {
+const extend = async (event: RequestEvent, form: FormData) => {
 	const { hub, visitor } = event.locals;
-	const form = await event.request.formData();
 	const values = readValues(form);
 	const holdId = holdIdOf(form.get('holdId'));
 	const found = await hub.readHold(visitor.device, holdId);
@@ -138,4 +152,9 @@ const release = async (event: RequestEvent) => {
 	redirect(303, query === null ? '/' : `/board?${writeSearch(query)}`);
 };
 
-export const actions: Actions = { confirm, extend, move, release };
+export const actions: Actions = {
+	confirm: keepTyped(confirm),
+	extend: keepTyped(extend),
+	move: keepTyped(move),
+	release
+};

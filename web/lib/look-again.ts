@@ -1,0 +1,39 @@
+// Reading a page anew without losing it. Kit draws its error page over a page that cannot be read
+// anew, so the hub is asked first whether it answers: until it does, what stands there stands.
+import { refreshAll } from '$app/navigation';
+
+const PATIENCE_MS = 8_000;
+
+const doesAnswer = async (): Promise<boolean> => {
+	if (!navigator.onLine) return false;
+	try {
+		const signal = AbortSignal.timeout(PATIENCE_MS);
+		const answer = await fetch(location.href, { method: 'HEAD', cache: 'no-store', signal });
+		// A page that is gone, or not ours any more, is news and may be drawn.
+		return answer.status < 500 && answer.status !== 429;
+	} catch {
+		return false;
+	}
+};
+
+let looking: Promise<boolean> | null = null;
+let isWantedAgain = false;
+
+const look = async (): Promise<boolean> => {
+	let isRead: boolean;
+	do {
+		isWantedAgain = false;
+		isRead = await doesAnswer();
+		if (isRead) await refreshAll();
+	} while (isRead && isWantedAgain);
+	return isRead;
+};
+
+/** U47: false = the hub did not answer, and the page stays as it is. One look at a time. */
+export const lookAgain = async (): Promise<boolean> => {
+	isWantedAgain = true;
+	looking ??= look().finally(() => {
+		looking = null;
+	});
+	return await looking;
+};
