@@ -112,17 +112,17 @@ test('[E12][E4][E13][O22] without scripts a source is tried, added, paused, resu
 
 	const row = rowOf(page, 'Vendor Not A Key');
 	await page.reload();
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByLabel('Reason to pause it').fill('Their calendar moves.');
 	await row.getByRole('button', { name: /^Pause/ }).click();
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByText('Their calendar moves.').waitFor();
 	await row.getByRole('button', { name: /^Resume/ }).click();
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByRole('link', { name: /^Remove/ }).click();
 	await page.getByRole('link', { name: 'No, keep it' }).click();
 	expect(await openSlots('vendor-one')).toBeGreaterThan(0);
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByRole('link', { name: /^Remove/ }).click();
 	await page.getByRole('button', { name: 'Yes, remove it' }).click();
 	await page.waitForURL(/\/status$/);
@@ -198,7 +198,7 @@ test('[O20] without scripts a kept answer is read again, shown, and applied when
 	);
 	await page.goto(`${town.hub.url}/status`);
 	const row = rowOf(page, 'Vendor kept');
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByRole('link', { name: /^Read a kept answer/ }).click();
 	await page.getByRole('button', { name: 'Read it again' }).first().click();
 	await page.getByText('It was read. Nothing is changed yet.').waitFor();
@@ -237,7 +237,7 @@ test('[E11] a secret typed into the form is found nowhere afterwards', async () 
 	await until(async () => (await openSlots('canary')) > 0, { timeoutMs: 60_000 });
 	await page.reload();
 	const row = rowOf(page, 'Vendor canary');
-	await row.getByText('Why', { exact: true }).click();
+	await row.locator('summary', { hasText: /^Why\s/ }).click();
 	await row.getByText('A secret is kept for it.').waitFor();
 	pages.push(await page.content());
 	const places = {
@@ -320,7 +320,10 @@ test('[E12] axe-core finds nothing, in both themes and widths', async () => {
 		const path = new URL(page.url()).pathname;
 		seen.push(...(await violationsEverywhere(page)).map((one) => `${path} ${one}`));
 	};
-	await page.getByText('Why', { exact: true }).first().click();
+	await page
+		.locator('summary', { hasText: /^Why\s/ })
+		.first()
+		.click();
 	await look();
 	await fillIn(page, 'x', 'two words');
 	await look();
