@@ -7,7 +7,14 @@ import { chmod, cp, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { findServerUser, runToEnd, startTied } from './child.ts';
 import type { RunAs, TiedChild } from './child.ts';
-import { cacheFolder, isRoot, makeFolder, makeRunFolder, othersCanWalk } from './paths.ts';
+import {
+	cacheFolder,
+	isRoot,
+	makeFolder,
+	makePassingFolder,
+	makeRunFolder,
+	othersCanWalk
+} from './paths.ts';
 import { PlainError } from './plain-error.ts';
 import { findFreePort } from './ports.ts';
 
@@ -27,7 +34,10 @@ export type EmbeddedPostgresOptions = {
 	dataDir?: string;
 	/** Without it a free one. */
 	port?: number;
-	/** false: no fsync, many connections, for tests only; a power cut loses the data. */
+	/**
+	 * false: no fsync, in memory where there is plenty, many connections. For tests only; a power cut
+	 * loses the data.
+	 */
 	durable: boolean;
 	onProgress?: (line: string) => void;
 };
@@ -180,7 +190,7 @@ const settings = (durable: boolean): string[] => {
 		'fsync=off',
 		'synchronous_commit=off',
 		'full_page_writes=off',
-		'max_wal_size=4GB',
+		'max_wal_size=2GB',
 		'checkpoint_timeout=1h'
 	];
 	return [...common, ...log, ...(durable ? lasting : passing)].flatMap((s) => ['-c', s]);
@@ -234,7 +244,8 @@ export const createEmbeddedPostgres = async (
 ): Promise<EmbeddedPostgres> => {
 	const say = options.onProgress ?? (() => {});
 	const as = isRoot() ? findServerUser() : undefined;
-	const home = options.dataDir ? resolve(options.dataDir) : makeRunFolder('postgres');
+	const makeHome = options.durable ? makeRunFolder : makePassingFolder;
+	const home = options.dataDir ? resolve(options.dataDir) : makeHome('postgres');
 	makeFolder(home, as ? 0o755 : 0o700);
 	if (as && !othersCanWalk(home)) {
 		throw new PlainError(

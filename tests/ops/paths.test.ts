@@ -1,8 +1,14 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cacheFolder, makeFolder, makeRunFolder, othersCanWalk } from '../../ops/embedded/paths.ts';
+import {
+	cacheFolder,
+	makeFolder,
+	makePassingFolder,
+	makeRunFolder,
+	othersCanWalk
+} from '../../ops/embedded/paths.ts';
 
 test('[O12] a run folder of a process that is gone is swept, one of a living process stays', () => {
 	// Process ids of Linux end at 4194304.
@@ -13,6 +19,16 @@ test('[O12] a run folder of a process that is gone is swept, one of a living pro
 	expect([existsSync(dead), existsSync(ours), existsSync(another)]).toEqual([false, true, true]);
 	rmSync(ours, { recursive: true });
 	rmSync(another, { recursive: true });
+});
+
+test('[O12] what a killed run left in memory is swept as well, and others can walk there', () => {
+	const first = makePassingFolder('test');
+	const dead = join(dirname(first), 'run-99999999-test-left');
+	mkdirSync(dead);
+	const second = makePassingFolder('test');
+	expect([existsSync(dead), existsSync(first), othersCanWalk(second)]).toEqual([false, true, true]);
+	rmSync(first, { recursive: true });
+	rmSync(second, { recursive: true });
 });
 
 test('[O12] a folder is made with its mode whatever the umask is', () => {
