@@ -85,6 +85,16 @@ export const readTaken = async (
 	limits: HoldLimits,
 	at: number | null = null
 ): Promise<readonly boolean[]> => {
+	// As JSON, of which Postgres always expects a hundred: of arrays it looks how many there are, and
+	// makes a new plan each time, which takes longer than the looking.
+	const listed = JSON.stringify(
+		wishes.map(({ device, requestId, slotId }, nr) => ({
+			device,
+			request: requestId,
+			slot: slotId,
+			nr
+		}))
+	);
 	const rows = await sql<{ isTaken: boolean }[]>`
 		select s.id is not null and s.removed_at is null and s.status <> 'entered-in-error'
 			and s.starts_at > now.at and s.starts_at - o.min_notice > now.at
@@ -99,10 +109,8 @@ export const readTaken = async (
 			as "isTaken"
 		from (select coalesce(to_timestamp(${at}::double precision / 1000), clock_timestamp()) as at
 			offset 0) now
-		cross join unnest(${wishes.map((wish) => wish.device)}::text[],
-			${wishes.map((wish) => wish.requestId)}::uuid[],
-			${wishes.map((wish) => wish.slotId)}::bigint[])
-			with ordinality as w (device, request, slot, nr)
+		cross join json_to_recordset(${listed}::text::json)
+			as w (device text, request uuid, slot bigint, nr integer)
 		left join slots s on s.id = w.slot
 		left join sources o on o.id = s.source_id
 		left join schedules c on c.id = s.schedule_id
