@@ -105,6 +105,8 @@ test('[U49] on the console, a booking marked as seen or declined leaves the focu
 	await press(page, page.locator('summary', { hasText: 'Decline' }), 'Space');
 	await press(page, page.getByRole('button', { name: 'Yes, decline it' }));
 	await page.getByText('being cancelled').or(page.getByText('cancelled')).first().waitFor();
+	// The live feed reads the page anew by itself, and takes away what the focus was on.
+	await page.locator('summary', { hasText: 'Decline' }).waitFor({ state: 'detached' });
 	await until(async () => (await focused(page)) !== 'nothing');
 	await context.close();
 	await patient.context.close();

@@ -1,6 +1,7 @@
 // Reading a page anew without losing it. Kit draws its error page over a page that cannot be read
 // anew, so the hub is asked first whether it answers: until it does, what stands there stands.
 import { refreshAll } from '$app/navigation';
+import { keepFocus } from './keep-focus.ts';
 
 const PATIENCE_MS = 8_000;
 
@@ -16,6 +17,13 @@ const doesAnswer = async (): Promise<boolean> => {
 	}
 };
 
+/** U49: what was in focus may be gone in the page as it is now. */
+const readAnew = async (): Promise<void> => {
+	const at = document.activeElement;
+	if (at instanceof HTMLElement && at !== document.body) await keepFocus(at, refreshAll);
+	else await refreshAll();
+};
+
 let looking: Promise<boolean> | null = null;
 let isWantedAgain = false;
 
@@ -24,7 +32,7 @@ const look = async (): Promise<boolean> => {
 	do {
 		isWantedAgain = false;
 		isRead = await doesAnswer();
-		if (isRead) await refreshAll();
+		if (isRead) await readAnew();
 	} while (isRead && isWantedAgain);
 	return isRead;
 };
