@@ -120,7 +120,8 @@ export const variables = {
 	}),
 	databasePool: whole(2, 100).register(notes, {
 		name: 'HUB_DATABASE_POOL',
-		meaning: 'Most connections of one process to PostgreSQL.',
+		meaning:
+			'Most connections of one process to PostgreSQL; a hub has one more, which asks whether it answers.',
 		fallback: '10'
 	}),
 	redisUrl: address(['redis', 'rediss']).register(notes, {
